@@ -1,0 +1,48 @@
+//! Flask's signed session cookies in Rust: the same tokens, the same answers, sooner.
+//!
+//! This crate is the part that knows bytes and nothing of Python. With the feature `python` it is also the extension
+//! module `flask_session_rs._native`.
+//!
+//! # The token
+//!
+//! What Flask's `SecureCookieSessionInterface` writes through itsdangerous' `URLSafeTimedSerializer`:
+//!
+//! ```text
+//! eyJ1c2VyIjo3fQ . VicHgA . X1yvf9ymbUIwdPJDdu1UV6Yqbm8
+//! │                │        └ HMAC by the newest key over everything before the last dot
+//! │                └ seconds since 1970, big-endian, without leading zero bytes
+//! └ JSON; with a dot of its own in front where it is deflated (zlib format)
+//! ```
+//!
+//! All three parts are base64 in the URL-safe alphabet, without padding.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! open   Cookie header -> cookie::find -> token::open ┬ keyring: signature, newest key first
+//!                                                     ├ age
+//!                                                     └ payload::unpack -> JSON text
+//! save   JSON text -> token::seal ┬ payload::pack
+//!                                 ├ time
+//!                                 └ keyring: signature -> cookie::Template -> Set-Cookie
+//!        untouched, refresh due -> token::reseal: the same payload, a new time, no JSON read or written
+//! ```
+//!
+//! The clock is an argument (`now`, in seconds since 1970) of every function that needs it.
+//!
+//! # Modules
+//!
+//! - [`cookie`]: one cookie found in a Cookie header, one Set-Cookie text built
+//! - [`keyring`]: keys derived once; signs with the newest, verifies from the newest to the oldest
+//! - [`payload`]: JSON text to base64 and back, deflated when it pays, inflated up to a cap
+//! - [`token`]: sealing and opening
+//! - [`json`]: JSON text as Python writes it, and what can be told of it without decoding
+
+pub mod cookie;
+pub mod json;
+pub mod keyring;
+pub mod payload;
+pub mod token;
+
+#[cfg(feature = "python")]
+mod py;

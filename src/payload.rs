@@ -1,0 +1,209 @@
+//! JSON text becomes a token's payload and comes back: base64, deflated when it pays, inflated up to a cap.
+
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use memchr::memmem;
+
+use crate::token::TokenError;
+
+/// The inflated size in bytes beyond which a payload is refused, unless another cap is set.
+pub const INFLATE_CAP: usize = 1 << 20;
+
+/// The zlib level. Python's `zlib.compress`, and with it Flask, uses the same.
+pub const DEFLATE_LEVEL: u32 = 6;
+
+/// Buffers above this many bytes are given back after use; a cookie is far below it.
+const KEPT_BUFFER: usize = 64 << 10;
+
+/// How the JSON text was packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packing {
+    /// Base64 only.
+    Plain,
+    /// Deflated (zlib format), then base64, behind a dot.
+    Deflated,
+}
+
+/// What a thread keeps between payloads: making a deflate state costs more than using it for a cookie's worth of JSON.
+struct Scratch<S> {
+    state: S,
+    buffer: Vec<u8>,
+}
+
+impl<S> Scratch<S> {
+    fn new(state: S) -> RefCell<Scratch<S>> {
+        RefCell::new(Scratch {
+            state,
+            buffer: Vec::new(),
+        })
+    }
+
+    fn shrink(&mut self) {
+        self.buffer.clear();
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+    }
+}
+
+thread_local! {
+    static DEFLATE: RefCell<Scratch<Compress>> =
+        Scratch::new(Compress::new(Compression::new(DEFLATE_LEVEL), true));
+    static INFLATE: RefCell<Scratch<Decompress>> = Scratch::new(Decompress::new(true));
+}
+
+/// Appends the payload for this JSON text to `out`, as itsdangerous' `URLSafeSerializerMixin.dump_payload` does.
+///
+/// Text of fewer than `threshold` bytes stays plain without trying; with 0 everything is tried, as in Flask. The
+/// deflated form is taken only where it is shorter by more than the one byte that its dot costs. Plain payloads are
+/// byte for byte those of itsdangerous; deflated ones are as short within a few bytes, and are read by any zlib.
+pub fn pack(json: &[u8], threshold: usize, out: &mut Vec<u8>) {
+    if json.len() >= threshold && pack_deflated(json, out) {
+        return;
+    }
+    encode(json, out);
+}
+
+/// Appends the deflated payload if it is worth it, and tells whether it was.
+fn pack_deflated(json: &[u8], out: &mut Vec<u8>) -> bool {
+    // Shorter than the text by more than a byte, or it does not pay.
+    let Some(room) = json.len().checked_sub(2) else {
+        return false;
+    };
+    // While the thread is being torn down there is no state any more: plain is right as well.
+    DEFLATE
+        .try_with(|scratch| {
+            let mut scratch = scratch.borrow_mut();
+            let Scratch { state, buffer } = &mut *scratch;
+            state.reset();
+            buffer.resize(room, 0);
+            let status = state.compress(json, buffer, FlushCompress::Finish);
+            // No StreamEnd: the room was not enough.
+            let pays = matches!(status, Ok(Status::StreamEnd));
+            if pays
+                && let Some(deflated) = usize::try_from(state.total_out())
+                    .ok()
+                    .and_then(|n| buffer.get(..n))
+            {
+                out.push(b'.');
+                encode(deflated, out);
+            }
+            scratch.shrink();
+            pays
+        })
+        .unwrap_or(false)
+}
+
+/// The JSON text of a payload, left in `scratch` (whatever was there is gone, also after an error).
+///
+/// Stricter than itsdangerous, which lets foreign characters, padding, stray bits in the last character and bytes
+/// after the deflated stream pass; nothing that itsdangerous writes has any of them. Whether it is JSON is not looked
+/// at. Memory follows the real size, not the cap.
+///
+/// # Errors
+///
+/// [`TokenError::TooLarge`] if it inflates to more than `cap` bytes, [`TokenError::BadPayload`] if it is not base64
+/// or not a complete zlib stream.
+pub fn unpack(payload: &[u8], cap: usize, scratch: &mut Vec<u8>) -> Result<Packing, TokenError> {
+    scratch.clear();
+    let Some(deflated) = payload.strip_prefix(b".") else {
+        decode(payload, scratch)?;
+        return Ok(Packing::Plain);
+    };
+    INFLATE
+        .try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            let Scratch { state, buffer } = &mut *kept;
+            state.reset(true);
+            buffer.clear();
+            let inflated =
+                decode(deflated, buffer).and_then(|()| inflate(state, buffer, cap, scratch));
+            kept.shrink();
+            inflated
+        })
+        // The thread is being torn down.
+        .unwrap_or_else(|_| {
+            let mut buffer = Vec::new();
+            decode(deflated, &mut buffer)?;
+            inflate(&mut Decompress::new(true), &buffer, cap, scratch)
+        })?;
+    Ok(Packing::Deflated)
+}
+
+/// Inflates one whole zlib stream into `out`, which is empty.
+fn inflate(
+    state: &mut Decompress,
+    input: &[u8],
+    cap: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), TokenError> {
+    // JSON shrinks to about a third or a quarter; doubled from there, so at most a handful of rounds.
+    out.reserve(input.len().saturating_mul(4).min(cap).max(64));
+    let mut rest = input;
+    loop {
+        let read_before = state.total_in();
+        let written_before = out.len();
+        let status = state
+            .decompress_vec(rest, out, FlushDecompress::None)
+            .map_err(|_| TokenError::BadPayload)?;
+        let read = usize::try_from(state.total_in() - read_before).unwrap_or(rest.len());
+        rest = rest.get(read..).unwrap_or_default();
+        if out.len() > cap {
+            return Err(TokenError::TooLarge);
+        }
+        if status == Status::StreamEnd {
+            return if rest.is_empty() {
+                Ok(())
+            } else {
+                Err(TokenError::BadPayload)
+            };
+        }
+        if out.len() == out.capacity() {
+            out.reserve(out.len());
+        } else if read == 0 && out.len() == written_before {
+            // Room to write and nothing written: the stream was cut.
+            return Err(TokenError::BadPayload);
+        }
+    }
+}
+
+/// Whether a payload can hold the word `_permanent`, judged by its base64 text alone. A deflated one always can.
+///
+/// Three bytes are four characters, so the word looks in one of three ways, by where it begins.
+pub fn may_mention_permanent(payload: &[u8]) -> bool {
+    static LOOKS: LazyLock<[memmem::Finder<'static>; 3]> = LazyLock::new(|| {
+        [0, 1, 2].map(|shift| memmem::Finder::new(&inner_text(b"_permanent", shift)).into_owned())
+    });
+    payload.starts_with(b".") || LOOKS.iter().any(|look| look.find(payload).is_some())
+}
+
+/// The base64 characters that depend on nothing but `word`, when it begins `shift` bytes into a group of three.
+fn inner_text(word: &[u8], shift: usize) -> Vec<u8> {
+    let mut text = Vec::new();
+    encode(&[&[0; 2][..shift], word].concat(), &mut text);
+    // A character is six bits, a byte eight.
+    let first = (8 * shift).div_ceil(6);
+    let end = 8 * (shift + word.len()) / 6;
+    text[first..end].to_vec()
+}
+
+/// Appends unpadded URL-safe base64.
+pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + (bytes.len() * 4).div_ceil(3), 0);
+    let written = URL_SAFE_NO_PAD
+        .encode_slice(bytes, &mut out[start..])
+        .unwrap_or(0);
+    out.truncate(start + written);
+}
+
+/// Appends what strict, unpadded URL-safe base64 stands for.
+fn decode(text: &[u8], out: &mut Vec<u8>) -> Result<(), TokenError> {
+    URL_SAFE_NO_PAD
+        .decode_vec(text, out)
+        .map_err(|_| TokenError::BadPayload)
+}

@@ -1,0 +1,43 @@
+//! The extension module's table of contents: what Python sees of the crate.
+
+mod base;
+mod cache;
+mod clock;
+mod codec;
+mod cookie_settings;
+mod decode;
+mod encode;
+mod errors;
+mod headers;
+mod plan;
+mod secure_cookie;
+mod session;
+mod stock;
+
+use pyo3::prelude::pymodule;
+
+/// The native half of `flask_session_rs`: an implementation detail, imported by the shim only.
+#[pymodule(gil_used = false, name = "_native")]
+mod native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::codec::TokenCodec;
+    #[pymodule_export]
+    use super::secure_cookie::SecureCookieInterface;
+    #[pymodule_export]
+    use super::session::Session;
+
+    /// Notes what Flask, itsdangerous and werkzeug ship. Called once, when the package is imported.
+    #[pyfunction]
+    fn remember_shipped(py: Python<'_>) -> PyResult<()> {
+        super::stock::Stock::get(py).map(|_| ())
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // The shim warns when it finds an unoptimised build, so that nobody benchmarks one.
+        module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,491 @@
+//! The one place that decides whether native code or Flask's own answers for a request.
+//!
+//! A plan is made from everything that an application can customise: the interface's class and
+//! instance, the application's class, its JSON provider, the serializer with its tags, the keys and
+//! the lifetime. It holds for as long as all of that is the same, which a request checks by
+//! comparing pointers. Python gives a class a new version number whenever it or one of its bases
+//! changes, so that an attribute patched on a class is seen, too.
+
+use std::sync::Arc;
+
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
+
+use super::cache::Cache;
+use super::codec::{TokenCodec, derivation_named, digest_named, octets};
+use super::encode::Coverage;
+use super::stock::{HOOKS, JSON_ATTRIBUTES, Shipped, Stock};
+use crate::keyring::Keyring;
+
+/// What native code needs to open and seal an application's sessions.
+pub(super) struct Plan {
+    seen: Seen,
+    /// None: something is customised, and Flask's own code answers.
+    native: Option<Native>,
+}
+
+/// What the settings came to.
+pub(super) struct Native {
+    pub codec: TokenCodec,
+    /// Seconds: `int(PERMANENT_SESSION_LIFETIME)`.
+    pub max_age: i64,
+    /// The same in microseconds, not rounded: how far ahead a cookie expires.
+    pub lifetime_us: i128,
+    /// The name of the cookie.
+    pub cookie_name: Box<[u8]>,
+    serializer: Serializer,
+}
+
+/// The plans of one interface object, and what is known of the classes it met.
+pub(super) struct Plans {
+    plans: Cache<Plan>,
+    requests: Verdicts,
+    responses: Verdicts,
+}
+
+impl Plan {
+    /// What native code works with; None where Flask answers.
+    pub(super) fn native(&self) -> Option<&Native> {
+        self.native.as_ref()
+    }
+
+    /// Whether the interface's methods are those that the plan was made for. Enough for a session
+    /// that nobody used: no other customisation bears on it.
+    pub(super) fn holds_for(&self, interface: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.seen.interface.is_class_of(interface)
+            && same_pairs(&self.seen.attributes, &attributes_of(interface)?))
+    }
+}
+
+impl Native {
+    /// The serializer, and whether it still has the shipped tags and no other. They can be
+    /// registered at any time, on the object that all of Flask shares, so this is asked before
+    /// each use.
+    pub(super) fn serializer<'a, 'py>(
+        &'a self,
+        py: Python<'py>,
+    ) -> PyResult<(&'a Bound<'py, PyAny>, Coverage)> {
+        let coverage = if self.serializer.unchanged(py)? {
+            Coverage::Native
+        } else {
+            Coverage::Flask
+        };
+        Ok((self.serializer.object.bind(py), coverage))
+    }
+}
+
+impl Plans {
+    pub(super) const fn new() -> Self {
+        Self {
+            plans: Cache::new(),
+            requests: Verdicts::new(),
+            responses: Verdicts::new(),
+        }
+    }
+
+    /// The plan for `interface` on `app` as both are now, and `app.config`; None where Flask answers.
+    pub(super) fn current<'py>(
+        &self,
+        interface: &Bound<'py, PyAny>,
+        app: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<(Arc<Plan>, Bound<'py, PyDict>)>> {
+        let Some(config) = config_of(app)? else {
+            return Ok(None);
+        };
+        let mut index = 0;
+        while let Some(plan) = self.plans.get(index) {
+            if plan.seen.holds(interface, app, &config)? {
+                return Ok(plan.native.is_some().then_some((plan, config)));
+            }
+            index += 1;
+        }
+        let Some(plan) = Plan::make(interface, app, &config)?.map(Arc::new) else {
+            return Ok(None);
+        };
+        // A class without a version number is looked at anew at each request.
+        if plan.seen.classes().iter().all(|class| class.version != 0) {
+            self.plans.keep(Arc::clone(&plan));
+        }
+        Ok(plan.native.is_some().then_some((plan, config)))
+    }
+
+    /// Whether the request's cookies are read as Flask's request class reads them.
+    pub(super) fn request_is_shipped(&self, request: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let stock = Stock::get(request.py())?;
+        self.requests.holds(request, &stock.request)
+    }
+
+    /// Whether the response takes cookies as Flask's response class takes them.
+    pub(super) fn response_is_shipped(&self, response: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let stock = Stock::get(response.py())?;
+        self.responses.holds(response, &stock.response)
+    }
+}
+
+/// `app.config` if it is Flask's own kind of mapping, which can be read without asking it.
+fn config_of<'py>(app: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let py = app.py();
+    // A subclass that computes it has another class attribute of the name than Flask: no plan.
+    let Some(config) = attributes_of(app)?.get_item(intern!(py, "config"))? else {
+        return Ok(None);
+    };
+    if !config.get_type().is(&Stock::get(py)?.config) {
+        return Ok(None);
+    }
+    Ok(Some(config.cast_into::<PyDict>()?))
+}
+
+/// The attributes of an object itself, as `vars(object)`.
+#[allow(unsafe_code)]
+pub(super) fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: the object is alive; the answer is a new reference to a dict, or null with an
+    // exception set for an object that has none. Attribute access would come here by way of three
+    // look-ups, four times in a request.
+    unsafe {
+        let attributes = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
+        Ok(Bound::from_owned_ptr_or_err(object.py(), attributes)?.cast_into_unchecked())
+    }
+}
+
+/// A class at one state of it and of its bases.
+struct Class {
+    class: Py<PyType>,
+    version: u32,
+}
+
+impl Class {
+    fn of(object: &Bound<'_, PyAny>) -> Self {
+        Self {
+            class: object.get_type().unbind(),
+            version: version(object),
+        }
+    }
+
+    /// Whether it is the class of `object`, and in the same state.
+    fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
+        self.class.as_ptr() == object.get_type_ptr().cast()
+            && self.version != 0
+            && self.version == version(object)
+    }
+}
+
+/// What a plan was made from.
+struct Seen {
+    interface: Class,
+    app: Class,
+    json: Class,
+    /// The settings of [`settings`].
+    settings: [Py<PyAny>; 4],
+    /// SECRET_KEY_FALLBACKS is a list: it can change in place.
+    fallbacks: Vec<Py<PyAny>>,
+    /// The attributes of the interface object itself.
+    attributes: Vec<(Py<PyAny>, Py<PyAny>)>,
+}
+
+/// SECRET_KEY, SECRET_KEY_FALLBACKS, PERMANENT_SESSION_LIFETIME, SESSION_COOKIE_NAME.
+fn settings<'py>(config: &Bound<'py, PyDict>) -> PyResult<Option<[Bound<'py, PyAny>; 4]>> {
+    let py = config.py();
+    let (Some(secret_key), Some(fallbacks), Some(lifetime), Some(name)) = (
+        config.get_item(intern!(py, "SECRET_KEY"))?,
+        config.get_item(intern!(py, "SECRET_KEY_FALLBACKS"))?,
+        config.get_item(intern!(py, "PERMANENT_SESSION_LIFETIME"))?,
+        config.get_item(intern!(py, "SESSION_COOKIE_NAME"))?,
+    ) else {
+        return Ok(None);
+    };
+    Ok(Some([secret_key, fallbacks, lifetime, name]))
+}
+
+/// The application's JSON provider; None where it is computed.
+fn json_of<'py>(app: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    attributes_of(app)?.get_item(intern!(app.py(), "json"))
+}
+
+impl Seen {
+    fn now(
+        interface: &Bound<'_, PyAny>,
+        app: &Bound<'_, PyAny>,
+        json: &Bound<'_, PyAny>,
+        settings: &[Bound<'_, PyAny>; 4],
+    ) -> PyResult<Self> {
+        Ok(Self {
+            interface: Class::of(interface),
+            app: Class::of(app),
+            json: Class::of(json),
+            settings: settings.each_ref().map(|value| value.clone().unbind()),
+            fallbacks: items(&settings[1]).map(Bound::unbind).collect(),
+            attributes: attributes_of(interface)?
+                .iter()
+                .map(|(name, value)| (name.unbind(), value.unbind()))
+                .collect(),
+        })
+    }
+
+    fn classes(&self) -> [&Class; 3] {
+        [&self.interface, &self.app, &self.json]
+    }
+
+    /// Whether everything is still as it was.
+    fn holds(
+        &self,
+        interface: &Bound<'_, PyAny>,
+        app: &Bound<'_, PyAny>,
+        config: &Bound<'_, PyDict>,
+    ) -> PyResult<bool> {
+        if !self.interface.is_class_of(interface) || !self.app.is_class_of(app) {
+            return Ok(false);
+        }
+        let (Some(json), Some(settings)) = (json_of(app)?, settings(config)?) else {
+            return Ok(false);
+        };
+        Ok(self.json.is_class_of(&json)
+            && !has_own_methods(&json)?
+            && self.settings.iter().zip(&settings).all(|(a, b)| a.is(b))
+            && same_items(&self.fallbacks, items(&settings[1]))
+            && same_pairs(&self.attributes, &attributes_of(interface)?))
+    }
+}
+
+fn same_pairs(kept: &[(Py<PyAny>, Py<PyAny>)], found: &Bound<'_, PyDict>) -> bool {
+    kept.len() == found.len()
+        && (kept.is_empty()
+            || kept
+                .iter()
+                .zip(found.iter())
+                .all(|((name, value), found)| name.is(&found.0) && value.is(&found.1)))
+}
+
+fn same_items<'py>(kept: &[Py<PyAny>], mut found: impl Iterator<Item = Bound<'py, PyAny>>) -> bool {
+    kept.iter()
+        .all(|item| found.next().is_some_and(|found| item.is(&found)))
+        && found.next().is_none()
+}
+
+/// A serializer of the shipped class with its tags, by order and by key.
+struct Serializer {
+    object: Py<PyAny>,
+    order: Vec<Py<PyAny>>,
+    tags: Vec<Py<PyAny>>,
+}
+
+impl Serializer {
+    fn parts<'py>(
+        object: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
+        let py = object.py();
+        Ok((
+            object.getattr(intern!(py, "order"))?.cast_into()?,
+            object.getattr(intern!(py, "tags"))?.cast_into()?,
+        ))
+    }
+
+    fn now(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (order, tags) = Self::parts(object)?;
+        Ok(Self {
+            object: object.clone().unbind(),
+            order: order.iter().map(Bound::unbind).collect(),
+            tags: tags.values().iter().map(Bound::unbind).collect(),
+        })
+    }
+
+    fn unchanged(&self, py: Python<'_>) -> PyResult<bool> {
+        let (order, tags) = Self::parts(self.object.bind(py))?;
+        Ok(same_items(&self.order, order.iter())
+            && same_items(&self.tags, tags.iter().map(|(_, tag)| tag)))
+    }
+}
+
+/// The items of a list or tuple; none of anything else.
+fn items<'a, 'py>(
+    value: &'a Bound<'py, PyAny>,
+) -> impl Iterator<Item = Bound<'py, PyAny>> + use<'a, 'py> {
+    let list = value.cast_exact::<PyList>().ok();
+    let tuple = value.cast_exact::<PyTuple>().ok();
+    let in_list = list.into_iter().flat_map(|list| list.iter());
+    in_list.chain(tuple.into_iter().flat_map(|tuple| tuple.iter()))
+}
+
+/// Whether something that shapes JSON was set on the provider object itself.
+fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let attributes = attributes_of(json)?;
+    // Flask's provider holds its application, and nothing else.
+    if attributes.len() == 1 {
+        return Ok(!attributes.contains(intern!(json.py(), "_app"))?);
+    }
+    for name in JSON_ATTRIBUTES {
+        if attributes.contains(name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The number that Python gave to this state of an object's class and its bases; 0 where it gave none.
+///
+/// Numbers are never given twice, and the class loses its number when it or a base changes
+/// (`PyType_Modified` in CPython's typeobject.c).
+#[allow(unsafe_code)]
+fn version(object: &Bound<'_, PyAny>) -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    // SAFETY: the object keeps its class alive, and `tp_version_tag` is a plain, aligned unsigned
+    // int of every CPython type object since 2.6. It is read atomically since another thread of a
+    // free-threaded interpreter may write it; an old number read in such a race is one that a
+    // request which started a moment earlier would have seen.
+    unsafe {
+        let number = std::ptr::addr_of_mut!((*object.get_type_ptr()).tp_version_tag);
+        AtomicU32::from_ptr(number).load(Ordering::Relaxed)
+    }
+}
+
+/// Which classes are as shipped, in what matters here.
+struct Verdicts(Cache<Verdict>);
+
+struct Verdict {
+    class: Class,
+    shipped: bool,
+}
+
+impl Verdicts {
+    const fn new() -> Self {
+        Self(Cache::new())
+    }
+
+    fn holds(&self, object: &Bound<'_, PyAny>, shipped: &Shipped) -> PyResult<bool> {
+        let known = self.0.find(|known| known.class.is_class_of(object));
+        if let Some(known) = known {
+            return Ok(known.shipped);
+        }
+        let shipped = shipped.unchanged_in(&object.get_type())?;
+        // Looking the attributes up has given the class a number, where it had none.
+        let class = Class::of(object);
+        if class.version != 0 {
+            self.0.keep(Arc::new(Verdict { class, shipped }));
+        }
+        Ok(shipped)
+    }
+}
+
+impl Plan {
+    /// None where no plan can say when it would stop to hold: Flask answers.
+    fn make(
+        interface: &Bound<'_, PyAny>,
+        app: &Bound<'_, PyAny>,
+        config: &Bound<'_, PyDict>,
+    ) -> PyResult<Option<Self>> {
+        let (Some(json), Some(settings)) = (json_of(app)?, settings(config)?) else {
+            return Ok(None);
+        };
+        if has_own_methods(&json)? {
+            return Ok(None);
+        }
+        // An error in here is the application's, and Flask's own code will raise it.
+        let native = Native::derive(interface, app, &json, &settings).unwrap_or(None);
+        // Looking attributes up has given each class its number, where it had none.
+        let seen = Seen::now(interface, app, &json, &settings)?;
+        Ok(Some(Self { seen, native }))
+    }
+}
+
+impl Native {
+    /// None where anything is customised beyond what native code covers.
+    fn derive(
+        interface: &Bound<'_, PyAny>,
+        app: &Bound<'_, PyAny>,
+        json: &Bound<'_, PyAny>,
+        [secret_key, fallbacks, lifetime, cookie_name]: &[Bound<'_, PyAny>; 4],
+    ) -> PyResult<Option<Self>> {
+        let py = app.py();
+        let stock = Stock::get(py)?;
+        let serializer = interface.getattr("serializer")?;
+        if !stock.interface.unchanged_in(&interface.get_type())?
+            || attributes_of(interface)?
+                .iter()
+                .any(|(name, _)| is_hook(&name))
+            || !interface.getattr("session_class")?.is(&stock.session)
+            || !stock.app.unchanged_in(&app.get_type())?
+            || !json.get_type().is(&stock.json_provider)
+            || !stock.json.unchanged_in(&json.get_type())?
+            || !stock.is_shipped_serializer(&serializer)?
+        {
+            return Ok(None);
+        }
+        let Some(keyring) = keyring(interface, stock, secret_key, fallbacks)? else {
+            return Ok(None);
+        };
+        let threshold = interface
+            .getattr("compress_threshold")?
+            .extract::<usize>()?;
+        if !lifetime.is_exact_instance_of::<PyDelta>() && !lifetime.is_exact_instance_of::<PyInt>()
+        {
+            return Ok(None);
+        }
+        let lifetime = app
+            .getattr("permanent_session_lifetime")?
+            .cast_into::<PyDelta>()?;
+        Ok(Some(Self {
+            codec: TokenCodec::from_parts(keyring, threshold),
+            max_age: lifetime
+                .call_method0("total_seconds")?
+                .call_method0("__int__")?
+                .extract()?,
+            lifetime_us: microseconds(&lifetime),
+            cookie_name: cookie_name
+                .cast_exact::<PyString>()?
+                .to_str()?
+                .as_bytes()
+                .into(),
+            serializer: Serializer::now(&serializer)?,
+        }))
+    }
+}
+
+/// Whether an attribute of the interface object itself takes the place of a method.
+fn is_hook(name: &Bound<'_, PyAny>) -> bool {
+    name.cast::<PyString>()
+        .ok()
+        .and_then(|name| name.to_str().ok().map(|name| HOOKS.contains(&name)))
+        .unwrap_or(true)
+}
+
+/// The keys as `SecureCookieSessionInterface.get_signing_serializer` of Flask lists them. None for
+/// no key, and for keys, salts, digests or derivations that native code does not know.
+fn keyring(
+    interface: &Bound<'_, PyAny>,
+    stock: &Stock,
+    secret_key: &Bound<'_, PyAny>,
+    fallbacks: &Bound<'_, PyAny>,
+) -> PyResult<Option<Keyring>> {
+    if !secret_key.is_truthy()? {
+        return Ok(None);
+    }
+    if !(fallbacks.is_none()
+        || fallbacks.is_exact_instance_of::<PyList>()
+        || fallbacks.is_exact_instance_of::<PyTuple>())
+    {
+        return Ok(None);
+    }
+    let mut keys: Vec<_> = items(fallbacks).collect();
+    keys.push(secret_key.clone());
+    let keys = keys.iter().map(octets).collect::<PyResult<Vec<_>>>()?;
+    let digest_method = interface.getattr("digest_method")?;
+    let digest = stock
+        .digests
+        .iter()
+        .find(|(function, _)| function.is(&digest_method))
+        .and_then(|(_, name)| digest_named(name));
+    let derivation = interface.getattr("key_derivation")?;
+    let derivation = derivation_named(derivation.cast_exact::<PyString>()?.to_str()?);
+    let (Some(digest), Some(derivation)) = (digest, derivation) else {
+        return Ok(None);
+    };
+    let salt = interface.getattr("salt")?;
+    Ok(Keyring::derive(digest, derivation, octets(&salt)?, &keys))
+}
+
+/// The exact length of a timedelta.
+fn microseconds(delta: &Bound<'_, PyDelta>) -> i128 {
+    let seconds = i128::from(delta.get_days()) * 86_400 + i128::from(delta.get_seconds());
+    seconds * 1_000_000 + i128::from(delta.get_microseconds())
+}

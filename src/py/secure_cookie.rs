@@ -1,0 +1,485 @@
+//! The native half of `SecureCookieSessionInterface`: one call to open a session, one to save it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::clock;
+use super::codec::ascii;
+use super::cookie_settings::CookieSettings;
+use super::decode::Decoder;
+use super::encode::Coverage;
+use super::errors::contained;
+use super::headers::Headers;
+use super::plan::{Native, Plan, Plans, attributes_of};
+use super::session::Session;
+use super::stock::Stock;
+use crate::cookie;
+use crate::json::{self, Flag};
+use crate::payload::{self, INFLATE_CAP};
+use crate::token;
+
+/// The base of `flask_session_rs.SecureCookieSessionInterface`.
+///
+/// Whatever an application customises is answered by Flask's own `open_session` and `save_session`,
+/// which the shim reaches as `_open_with_flask` and `_save_with_flask`.
+#[pyclass(subclass, frozen, module = "flask_session_rs._native")]
+pub(crate) struct SecureCookieInterface {
+    plans: Plans,
+    cookies: CookieSettings,
+}
+
+/// A session cookie that nobody has looked at yet: the Cookie header that holds it, and what opens it.
+pub(super) struct SealedCookie {
+    header: Py<PyString>,
+    plan: Arc<Plan>,
+}
+
+impl SealedCookie {
+    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            header: self.header.clone_ref(py),
+            plan: Arc::clone(&self.plan),
+        }
+    }
+
+    /// What the cookie holds, verified and decoded now; None for a cookie that is not accepted.
+    pub(super) fn decode<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        contained(|| {
+            let Some(native) = self.plan.native() else {
+                return Ok(None);
+            };
+            let Some(header) = header_bytes(self.header.bind(py))? else {
+                return Ok(None);
+            };
+            let Some(token) = cookie::find(&header, &native.cookie_name) else {
+                return Ok(None);
+            };
+            let Some(now) = clock::timestamp(clock::now(py)?) else {
+                return Ok(None);
+            };
+            let (serializer, coverage) = native.serializer(py)?;
+            let decoder = Decoder {
+                serializer,
+                coverage,
+            };
+            native.codec.open(py, &token, now, native.max_age, &decoder)
+        })
+    }
+}
+
+/// A Cookie header as werkzeug reads it: the bytes that WSGI gave as Latin-1, which must be UTF-8.
+/// None for a header that is not: stock Flask answers it with an error 500.
+fn header_bytes<'a>(header: &'a Bound<'_, PyString>) -> PyResult<Option<Cow<'a, [u8]>>> {
+    let Ok(text) = header.to_str() else {
+        return Ok(None);
+    };
+    if text.is_ascii() {
+        return Ok(Some(Cow::Borrowed(text.as_bytes())));
+    }
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    Ok(bytes
+        .filter(|bytes| std::str::from_utf8(bytes).is_ok())
+        .map(Cow::Owned))
+}
+
+/// Whether native code answered a call, or leaves it to Flask.
+enum Answer<T> {
+    Native(T),
+    AskFlask,
+}
+
+#[pymethods]
+impl SecureCookieInterface {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self {
+            plans: Plans::new(),
+            cookies: CookieSettings::new(),
+        }
+    }
+
+    /// As Flask's: the session of the request's cookie; an empty one where there is no cookie, or
+    /// none that is accepted; None without a secret key. The cookie is verified when the session is
+    /// first used.
+    fn open_session<'py>(
+        slf: &Bound<'py, Self>,
+        app: &Bound<'py, PyAny>,
+        request: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match contained(|| Self::try_open(slf, app, request))? {
+            Answer::Native(session) => Ok(session.into_any()),
+            Answer::AskFlask => {
+                slf.call_method1(intern!(slf.py(), "_open_with_flask"), (app, request))
+            }
+        }
+    }
+
+    /// As Flask's: Vary, Set-Cookie or neither, as the session was used.
+    fn save_session(
+        slf: &Bound<'_, Self>,
+        app: &Bound<'_, PyAny>,
+        session: &Bound<'_, PyAny>,
+        response: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if let Answer::AskFlask = contained(|| Self::try_save(slf, app, session, response))? {
+            let method = intern!(slf.py(), "_save_with_flask");
+            slf.call_method1(method, (app, session, response))?;
+        }
+        Ok(())
+    }
+}
+
+impl SecureCookieInterface {
+    fn try_open<'py>(
+        slf: &Bound<'py, Self>,
+        app: &Bound<'py, PyAny>,
+        request: &Bound<'py, PyAny>,
+    ) -> PyResult<Answer<Bound<'py, Session>>> {
+        let (py, this) = (slf.py(), slf.get());
+        let Some((plan, _)) = this.plans.current(slf.as_any(), app)? else {
+            return Ok(Answer::AskFlask);
+        };
+        let class = Stock::get(py)?.session.bind(py);
+        let Some(header) = this.cookie_header(request)? else {
+            return Ok(Answer::AskFlask);
+        };
+        Ok(Answer::Native(match header {
+            Header::Absent => class.call0()?.cast_into::<Session>()?,
+            Header::Present(header) => Session::lazy(class, SealedCookie { header, plan })?,
+        }))
+    }
+
+    /// None where the request reads its cookies in a way of its own.
+    fn cookie_header(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<Header>> {
+        let py = request.py();
+        if !self.plans.request_is_shipped(request)? {
+            return Ok(None);
+        }
+        let attributes = attributes_of(request)?;
+        // A value that was set is what Flask would read.
+        if attributes.contains(intern!(py, "cookies"))? {
+            return Ok(None);
+        }
+        let environ = attributes.get_item(intern!(py, "environ"))?;
+        let Some(Ok(environ)) = environ.map(Bound::cast_into_exact::<PyDict>) else {
+            return Ok(None);
+        };
+        let Some(header) = environ.get_item(intern!(py, "HTTP_COOKIE"))? else {
+            return Ok(Some(Header::Absent));
+        };
+        match header.cast_into_exact::<PyString>() {
+            Ok(header) => Ok(Some(Header::Present(header.unbind()))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn try_save(
+        slf: &Bound<'_, Self>,
+        app: &Bound<'_, PyAny>,
+        session: &Bound<'_, PyAny>,
+        response: &Bound<'_, PyAny>,
+    ) -> PyResult<Answer<()>> {
+        let (py, this) = (slf.py(), slf.get());
+        if !session.get_type().is(&Stock::get(py)?.session) {
+            return Ok(Answer::AskFlask);
+        }
+        let session = session.cast::<Session>()?;
+        let untouched = session.get().untouched_source(py);
+        if let Some(sealed) = &untouched
+            && sealed.plan.holds_for(slf)?
+            && !sealed.may_be_permanent(py)?
+        {
+            return Ok(Answer::Native(()));
+        }
+        let Some((plan, config)) = this.plans.current(slf.as_any(), app)? else {
+            return Ok(Answer::AskFlask);
+        };
+        let Some(native) = plan.native() else {
+            return Ok(Answer::AskFlask);
+        };
+        let Some(refresh) = config.get_item(intern!(py, "SESSION_REFRESH_EACH_REQUEST"))? else {
+            return Ok(Answer::AskFlask);
+        };
+        let save = Save {
+            interface: this,
+            app,
+            config: &config,
+            native,
+            response,
+        };
+        if let Some(sealed) = untouched {
+            if !refresh.is_truthy()? {
+                return Ok(Answer::Native(()));
+            }
+            match sealed.refresh_due(py)? {
+                Refresh::NotDue => return Ok(Answer::Native(())),
+                Refresh::Reseal(payload) => {
+                    return save.set_cookie(session, Permanent::Yes, |now, token| {
+                        token::reseal(native.codec.keyring(), &payload, now, token);
+                        Ok(Coverage::Native)
+                    });
+                }
+                Refresh::Unclear => {}
+            }
+        }
+        let data = Session::dict(session)?;
+        let state = session.get();
+        if data.is_empty() {
+            // A deletion is rare: Flask's own code does it.
+            if state.is_modified() {
+                return Ok(Answer::AskFlask);
+            }
+            return save.nothing(session);
+        }
+        let permanent = match data.get_item(intern!(py, "_permanent"))? {
+            Some(permanent) if permanent.is_truthy()? => Permanent::Yes,
+            _ => Permanent::No,
+        };
+        if !state.is_modified() && !(permanent == Permanent::Yes && refresh.is_truthy()?) {
+            return save.nothing(session);
+        }
+        save.set_cookie(session, permanent, |now, token| {
+            match native.serializer(py)? {
+                (_, Coverage::Native) => native.codec.seal(data, now, token),
+                (_, Coverage::Flask) => Ok(Coverage::Flask),
+            }
+        })
+    }
+}
+
+/// The request's Cookie header.
+enum Header {
+    Absent,
+    Present(Py<PyString>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Permanent {
+    No,
+    Yes,
+}
+
+/// Whether an untouched session is to be sealed again.
+enum Refresh {
+    NotDue,
+    /// Permanent and valid: this payload, sealed at the present time.
+    Reseal(Vec<u8>),
+    /// Only the decoded session can tell.
+    Unclear,
+}
+
+impl SealedCookie {
+    /// Whether the word stands anywhere in the cookie's payload, or that cannot be told without
+    /// inflating it. Nothing is decoded: base64 text is searched for.
+    fn may_be_permanent(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(native) = self.plan.native() else {
+            return Ok(true);
+        };
+        let Some(header) = header_bytes(self.header.bind(py))? else {
+            return Ok(false);
+        };
+        Ok(cookie::find(&header, &native.cookie_name)
+            .and_then(|token| {
+                token::payload_of(&token).map(|payload| payload::may_mention_permanent(payload))
+            })
+            .unwrap_or(false))
+    }
+
+    /// Called when SESSION_REFRESH_EACH_REQUEST is on: Flask then sets the cookie of every permanent
+    /// session again. No object is built to find out, and no signature is verified for a session
+    /// that does not call itself permanent.
+    fn refresh_due(&self, py: Python<'_>) -> PyResult<Refresh> {
+        let Some(native) = self.plan.native() else {
+            return Ok(Refresh::Unclear);
+        };
+        let Some(header) = header_bytes(self.header.bind(py))? else {
+            return Ok(Refresh::NotDue);
+        };
+        let Some(token) = cookie::find(&header, &native.cookie_name) else {
+            return Ok(Refresh::NotDue);
+        };
+        let Some(unverified) = token::payload_of(&token) else {
+            return Ok(Refresh::NotDue);
+        };
+        let deflated = unverified.starts_with(b".");
+        let mut text = Vec::new();
+        // What inflates is not read before its signature is: only a holder of the key may make us
+        // inflate.
+        if !deflated {
+            if payload::unpack(unverified, INFLATE_CAP, &mut text).is_err() {
+                return Ok(Refresh::NotDue);
+            }
+            if matches!(permanence(&text), Flag::Absent | Flag::False) {
+                return Ok(Refresh::NotDue);
+            }
+        }
+        let Some(now) = clock::timestamp(clock::now(py)?) else {
+            return Ok(Refresh::Unclear);
+        };
+        let keyring = native.codec.keyring();
+        let Ok(payload) = token::verify(keyring, &token, now, native.max_age) else {
+            return Ok(Refresh::NotDue);
+        };
+        if deflated && payload::unpack(payload, INFLATE_CAP, &mut text).is_err() {
+            return Ok(Refresh::NotDue);
+        }
+        Ok(match permanence(&text) {
+            Flag::Absent | Flag::False => Refresh::NotDue,
+            Flag::True => Refresh::Reseal(payload.to_vec()),
+            Flag::Unclear => Refresh::Unclear,
+        })
+    }
+}
+
+fn permanence(text: &[u8]) -> Flag {
+    json::top_level_flag(text, "_permanent")
+}
+
+/// What a response is given.
+struct Save<'a, 'py> {
+    interface: &'a SecureCookieInterface,
+    app: &'a Bound<'py, PyAny>,
+    config: &'a Bound<'py, PyDict>,
+    native: &'a Native,
+    response: &'a Bound<'py, PyAny>,
+}
+
+impl<'py> Save<'_, 'py> {
+    /// No cookie; Vary if the session was read.
+    fn nothing(&self, session: &Bound<'py, Session>) -> PyResult<Answer<()>> {
+        if session.get().is_accessed() {
+            let Some(headers) = self.headers()? else {
+                return Ok(Answer::AskFlask);
+            };
+            headers.vary_on_cookie(self.response)?;
+        }
+        Ok(Answer::Native(()))
+    }
+
+    /// The response's headers, if they are set as Flask's response class sets them.
+    fn headers(&self) -> PyResult<Option<Headers<'py>>> {
+        let plans = &self.interface.plans;
+        if !plans.response_is_shipped(self.response)? {
+            return Ok(None);
+        }
+        Headers::of(self.response)
+    }
+
+    /// Vary and Set-Cookie, with the token that `seal` appends for the present time. Nothing is
+    /// done to the response unless all of it is.
+    fn set_cookie(
+        &self,
+        session: &Bound<'py, Session>,
+        permanent: Permanent,
+        seal: impl FnOnce(u64, &mut Vec<u8>) -> PyResult<Coverage>,
+    ) -> PyResult<Answer<()>> {
+        let py = self.response.py();
+        let Some(headers) = self.headers()? else {
+            return Ok(Answer::AskFlask);
+        };
+        let Some(settings) = self.interface.cookies.current(self.config)? else {
+            return Ok(Answer::AskFlask);
+        };
+        let Some(texts) = settings.texts() else {
+            return Ok(Answer::AskFlask);
+        };
+        if self.has_own_set_cookie()? || !self.app_is_current()? {
+            return Ok(Answer::AskFlask);
+        }
+        let clock = clock::now(py)?;
+        let Some(now) = clock::timestamp(clock) else {
+            return Ok(Answer::AskFlask);
+        };
+        let mut token = Vec::with_capacity(1024);
+        if seal(now, &mut token)? == Coverage::Flask {
+            return Ok(Answer::AskFlask);
+        }
+        let mut date = Vec::new();
+        let (template, expires) = match permanent {
+            Permanent::No => (&texts.session, None),
+            Permanent::Yes => match expiry(clock, self.native.lifetime_us, &mut date) {
+                Some(expires) => (&texts.dated, Some(expires)),
+                None => return Ok(Answer::AskFlask),
+            },
+        };
+        let length = template.len(token.len(), expires.map(str::len));
+        let Some(limit) = self.config.get_item(intern!(py, "MAX_COOKIE_SIZE"))? else {
+            return Ok(Answer::AskFlask);
+        };
+        let limit = limit.extract::<usize>().ok();
+        let fits = limit.is_some_and(|limit| limit == 0 || length <= limit);
+        let accessed = session.get().is_accessed();
+        if accessed {
+            headers.vary_on_cookie(self.response)?;
+        }
+        if fits {
+            let mut value = Vec::with_capacity(length);
+            template.write(&token, expires, &mut value);
+            headers.set_cookie(ascii(py, &value)?.bind(py))?;
+        } else {
+            // werkzeug warns of the size, in its own words.
+            self.set_cookie_with_werkzeug(&token, expires)?;
+        }
+        if !accessed {
+            headers.vary_on_cookie(self.response)?;
+        }
+        Ok(Answer::Native(()))
+    }
+
+    /// Whether `set_cookie` was replaced on the response object itself.
+    fn has_own_set_cookie(&self) -> PyResult<bool> {
+        let py = self.response.py();
+        attributes_of(self.response)?.contains(intern!(py, "set_cookie"))
+    }
+
+    /// Whether the application context is this application's: the JSON provider that Flask's
+    /// serializer uses is that of the current application.
+    fn app_is_current(&self) -> PyResult<bool> {
+        let py = self.app.py();
+        let context = Stock::get(py)?.current_app_context(py)?;
+        match context {
+            Some(context) => Ok(context.getattr(intern!(py, "app"))?.is(self.app)),
+            None => Ok(false),
+        }
+    }
+
+    fn set_cookie_with_werkzeug(&self, token: &[u8], expires: Option<&str>) -> PyResult<()> {
+        let py = self.response.py();
+        let setting = |name: &str| self.config.as_any().get_item(name);
+        let path = setting("SESSION_COOKIE_PATH")?;
+        let path = if path.is_truthy()? {
+            path
+        } else {
+            setting("APPLICATION_ROOT")?
+        };
+        let keywords = PyDict::new(py);
+        keywords.set_item("expires", expires)?;
+        keywords.set_item("httponly", setting("SESSION_COOKIE_HTTPONLY")?)?;
+        keywords.set_item("domain", setting("SESSION_COOKIE_DOMAIN")?)?;
+        keywords.set_item("path", path)?;
+        keywords.set_item("secure", setting("SESSION_COOKIE_SECURE")?)?;
+        keywords.set_item("partitioned", setting("SESSION_COOKIE_PARTITIONED")?)?;
+        keywords.set_item("samesite", setting("SESSION_COOKIE_SAMESITE")?)?;
+        let arguments = (setting("SESSION_COOKIE_NAME")?, ascii(py, token)?);
+        self.response
+            .getattr(intern!(py, "set_cookie"))?
+            .call(arguments, Some(&keywords))?;
+        Ok(())
+    }
+}
+
+/// `datetime.now(timezone.utc) + lifetime` as an HTTP date, which drops the microseconds. None where
+/// Python has no date for it.
+fn expiry(now: f64, lifetime_us: i128, text: &mut Vec<u8>) -> Option<&str> {
+    // Below 9e15 seconds (see clock::timestamp), and rounded to the microsecond as datetime does.
+    #[allow(clippy::cast_possible_truncation)]
+    let now_us = (now * 1e6).round_ties_even() as i128;
+    let seconds = (now_us + lifetime_us).div_euclid(1_000_000);
+    cookie::http_date(i64::try_from(seconds).ok()?, text)?;
+    std::str::from_utf8(text).ok()
+}

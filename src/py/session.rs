@@ -1,0 +1,419 @@
+//! The session object: a dict that fills itself when it is first used, and knows whether it changed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyKeyError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::base::DictMethod;
+use super::secure_cookie::SealedCookie;
+
+/// What stands in the dict until it is loaded. C code that looks at a dict's size before it calls
+/// any method (`json.dumps` does) takes an empty one for the truth; this keeps it from being empty.
+const NOT_LOADED: &str = "<session not loaded>";
+
+static CLEAR: DictMethod = DictMethod::new("clear");
+static COPY: DictMethod = DictMethod::new("copy");
+static DELITEM: DictMethod = DictMethod::new("__delitem__");
+static EQ: DictMethod = DictMethod::new("__eq__");
+static ITEMS: DictMethod = DictMethod::new("items");
+static ITER: DictMethod = DictMethod::new("__iter__");
+static KEYS: DictMethod = DictMethod::new("keys");
+static OR: DictMethod = DictMethod::new("__or__");
+static POP: DictMethod = DictMethod::new("pop");
+static POPITEM: DictMethod = DictMethod::new("popitem");
+static REVERSED: DictMethod = DictMethod::new("__reversed__");
+static SETDEFAULT: DictMethod = DictMethod::new("setdefault");
+static UPDATE: DictMethod = DictMethod::new("update");
+static VALUES: DictMethod = DictMethod::new("values");
+
+/// `pop`'s second argument: None is a default like any other.
+enum Default<'py> {
+    Missing,
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Default<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self::Given(value.to_owned()))
+    }
+}
+
+/// The dict underneath `flask_session_rs.SecureCookieSession`.
+///
+/// It loads itself in the setter of `accessed`, which Flask's request context calls before it hands
+/// the session out, and in every method of dict, because `session_transaction()` hands it out
+/// without. Mutators set `modified` as werkzeug's `CallbackDict` does. All state is in atomics and
+/// one lock, since `copy_current_request_context` gives one session to two threads.
+#[pyclass(extends = PyDict, subclass, frozen, mapping, module = "flask_session_rs._native")]
+pub(crate) struct Session {
+    loaded: AtomicBool,
+    accessed: AtomicBool,
+    modified: AtomicBool,
+    /// What the dict is to be filled from; None once it is.
+    source: Mutex<Option<SealedCookie>>,
+}
+
+impl Session {
+    /// A new session of the type `class` that will be filled from `source` when it is first used.
+    pub(super) fn lazy<'py>(
+        class: &Bound<'py, PyType>,
+        source: SealedCookie,
+    ) -> PyResult<Bound<'py, Self>> {
+        let session = class.call0()?.cast_into::<Self>()?;
+        let py = session.py();
+        session
+            .as_super()
+            .set_item(intern!(py, NOT_LOADED), py.None())?;
+        let this = session.get();
+        *this.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        this.loaded.store(false, Ordering::Release);
+        Ok(session)
+    }
+
+    pub(super) fn is_accessed(&self) -> bool {
+        self.accessed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_modified(&self) -> bool {
+        self.modified.load(Ordering::Relaxed)
+    }
+
+    /// The cookie that this session will be loaded from, as long as nobody has used the session.
+    pub(super) fn untouched_source(&self, py: Python<'_>) -> Option<SealedCookie> {
+        if self.loaded.load(Ordering::Acquire) || self.is_accessed() || self.is_modified() {
+            return None;
+        }
+        self.source(py)
+    }
+
+    fn source(&self, py: Python<'_>) -> Option<SealedCookie> {
+        self.source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|source| source.clone_ref(py))
+    }
+
+    /// The dict itself, loaded.
+    #[inline]
+    pub(super) fn dict<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, PyDict>> {
+        if !slf.get().loaded.load(Ordering::Acquire) {
+            Self::load(slf)?;
+        }
+        Ok(slf.as_super())
+    }
+
+    /// Fills the dict from its source. Two threads may both decode; the first to finish fills the
+    /// dict, the other finds it filled and drops its own copy. Decoding runs without the lock,
+    /// because it may run Python code.
+    #[cold]
+    fn load(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(source) = this.source(py) else {
+            return Ok(());
+        };
+        let data = source.decode(py)?;
+        let dict = slf.as_super();
+        let mut kept = this.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let filled_from = kept.take();
+        if filled_from.is_some() {
+            // Neither line runs Python code: keys are exact str, and what leaves the dict is an
+            // interned str and None.
+            dict.clear();
+            if let Some(data) = data {
+                dict.update(data.as_mapping())?;
+            }
+            this.loaded.store(true, Ordering::Release);
+        }
+        drop(kept);
+        drop(filled_from);
+        Ok(())
+    }
+
+    fn touch(&self) {
+        self.modified.store(true, Ordering::Relaxed);
+    }
+}
+
+#[pymethods]
+impl Session {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self {
+            loaded: AtomicBool::new(true),
+            accessed: AtomicBool::new(false),
+            modified: AtomicBool::new(false),
+            source: Mutex::new(None),
+        }
+    }
+
+    /// As `flask.sessions.SecureCookieSession.__init__`: filled from `initial`, not modified.
+    #[pyo3(signature = (initial = None))]
+    fn __init__(slf: &Bound<'_, Self>, initial: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        if let Some(initial) = initial {
+            UPDATE.call(slf.py(), (slf, initial))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the session was handed out in this request. Setting it true loads the session.
+    #[getter]
+    fn accessed(&self) -> bool {
+        self.is_accessed()
+    }
+
+    #[setter]
+    fn set_accessed(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let accessed = value.is_truthy()?;
+        slf.get().accessed.store(accessed, Ordering::Relaxed);
+        if accessed {
+            Self::dict(slf)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the session's own items changed. Set it when something nested in them did.
+    #[getter]
+    fn modified(&self) -> bool {
+        self.is_modified()
+    }
+
+    #[setter]
+    fn set_modified(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.modified.store(value.is_truthy()?, Ordering::Relaxed);
+        Ok(())
+    }
+
+    // Readers.
+
+    fn __getitem__<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(value) = Self::dict(slf)?.get_item(key)? {
+            return Ok(value);
+        }
+        // dict's own subscript asks a subclass for `__missing__`.
+        match slf
+            .get_type()
+            .getattr_opt(intern!(slf.py(), "__missing__"))?
+        {
+            Some(missing) => missing.call1((slf, key)),
+            None => Err(PyKeyError::new_err((key.clone().unbind(),))),
+        }
+    }
+
+    #[pyo3(signature = (key, default = None, /))]
+    fn get<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(Self::dict(slf)?.get_item(key)?.or(default))
+    }
+
+    fn __contains__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Self::dict(slf)?.contains(key)
+    }
+
+    fn __len__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        Ok(Self::dict(slf)?.len())
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::read(slf, &ITER)
+    }
+
+    fn __reversed__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::read(slf, &REVERSED)
+    }
+
+    fn keys<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::read(slf, &KEYS)
+    }
+
+    fn values<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::read(slf, &VALUES)
+    }
+
+    fn items<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::read(slf, &ITEMS)
+    }
+
+    fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::read(slf, &COPY)
+    }
+
+    fn __eq__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::load_both(slf, other)?;
+        EQ.call(slf.py(), (slf, other))
+    }
+
+    fn __or__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::load_both(slf, other)?;
+        OR.call(slf.py(), (slf, other))
+    }
+
+    fn __ror__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::load_both(slf, other)?;
+        if !other.is_instance_of::<PyDict>() {
+            return Ok(slf.py().NotImplemented().into_bound(slf.py()));
+        }
+        OR.call(slf.py(), (other, slf))
+    }
+
+    /// Says how much is in the session, never what: a `repr` ends up in logs and error reports.
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let class = slf.get_type().name()?;
+        if !slf.get().loaded.load(Ordering::Acquire) {
+            return Ok(format!("<{class} (not loaded)>"));
+        }
+        Ok(match slf.as_super().len() {
+            1 => format!("<{class} (1 key)>"),
+            keys => format!("<{class} ({keys} keys)>"),
+        })
+    }
+
+    /// Copying and pickling carry the items, the instance's attributes and the two flags.
+    fn __reduce_ex__<'py>(
+        slf: &Bound<'py, Self>,
+        protocol: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::dict(slf)?;
+        let py = slf.py();
+        // Protocols 0 and 1 rebuild through dict.__new__, which a native subclass refuses.
+        let protocol = protocol.extract::<i32>()?.max(2);
+        py.get_type::<PyAny>()
+            .call_method1(intern!(py, "__reduce_ex__"), (slf, protocol))
+    }
+
+    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let flags = PyDict::new(py);
+        flags.set_item(intern!(py, "accessed"), this.is_accessed())?;
+        flags.set_item(intern!(py, "modified"), this.is_modified())?;
+        let attributes = slf.getattr_opt(intern!(py, "__dict__"))?;
+        Ok((attributes, flags).into_pyobject(py)?.into_any())
+    }
+
+    // Mutators, as werkzeug.datastructures.UpdateDictMixin has them.
+
+    fn __setitem__(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        Self::dict(slf)?.set_item(key, value)?;
+        slf.get().touch();
+        Ok(())
+    }
+
+    fn __delitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::dict(slf)?;
+        DELITEM.call(slf.py(), (slf, key))?;
+        slf.get().touch();
+        Ok(())
+    }
+
+    fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::dict(slf)?;
+        CLEAR.call(slf.py(), (slf,))?;
+        slf.get().touch();
+        Ok(())
+    }
+
+    /// `default` may be given by name, as in werkzeug's method and unlike dict's.
+    #[pyo3(signature = (key, default = Default::Missing))]
+    fn pop<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        default: Default<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let present = Self::dict(slf)?.contains(key)?;
+        let value = match default {
+            Default::Missing => POP.call(slf.py(), (slf, key))?,
+            Default::Given(default) => POP.call(slf.py(), (slf, key, default))?,
+        };
+        if present {
+            slf.get().touch();
+        }
+        Ok(value)
+    }
+
+    fn popitem<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::dict(slf)?;
+        let item = POPITEM.call(slf.py(), (slf,))?;
+        slf.get().touch();
+        Ok(item)
+    }
+
+    #[pyo3(signature = (key, default = None))]
+    fn setdefault<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let added = !Self::dict(slf)?.contains(key)?;
+        let value = SETDEFAULT.call(slf.py(), (slf, key, default))?;
+        if added {
+            slf.get().touch();
+        }
+        Ok(value)
+    }
+
+    #[pyo3(signature = (arg = None, /, **kwargs))]
+    fn update(
+        slf: &Bound<'_, Self>,
+        arg: Option<&Bound<'_, PyAny>>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        Self::dict(slf)?;
+        let py = slf.py();
+        let args = match arg {
+            Some(arg) => (slf, arg).into_pyobject(py)?,
+            None => (slf,).into_pyobject(py)?,
+        };
+        UPDATE.call_with(&args, kwargs)?;
+        slf.get().touch();
+        Ok(())
+    }
+
+    fn __ior__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::dict(slf)?;
+        UPDATE.call(slf.py(), (slf, other))?;
+        slf.get().touch();
+        Ok(())
+    }
+}
+
+impl Session {
+    fn read<'py>(slf: &Bound<'py, Self>, method: &DictMethod) -> PyResult<Bound<'py, PyAny>> {
+        Self::dict(slf)?;
+        method.call(slf.py(), (slf,))
+    }
+
+    /// dict's binary operators look into both operands without calling their methods.
+    fn load_both(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::dict(slf)?;
+        if let Ok(other) = other.cast::<Self>() {
+            Self::dict(other)?;
+        }
+        Ok(())
+    }
+}
