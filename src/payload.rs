@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use crate::token::TokenError;
 
@@ -171,14 +171,22 @@ fn inflate(
     }
 }
 
-/// Whether a payload can hold the word `_permanent`, judged by its base64 text alone. A deflated one always can.
+/// Whether a Cookie header can hold a payload with the key `_permanent`, judged by its text alone.
 ///
-/// Three bytes are four characters, so the word looks in one of three ways, by where it begins.
-pub fn may_mention_permanent(payload: &[u8]) -> bool {
-    static LOOKS: LazyLock<[memmem::Finder<'static>; 3]> = LazyLock::new(|| {
-        [0, 1, 2].map(|shift| memmem::Finder::new(&inner_text(b"_permanent", shift)).into_owned())
+/// Three bytes are four characters of base64, so a word looks in one of three ways, by where it begins. The key may be
+/// written with escapes for some of its letters, a payload may be deflated (it begins with a dot then) and a value may be
+/// quoted or stand behind blanks: whatever may be any of these is answered with yes.
+pub fn may_mention_permanent(header: &[u8]) -> bool {
+    static LOOKS: LazyLock<Vec<memmem::Finder<'static>>> = LazyLock::new(|| {
+        [b"_permanent".as_slice(), b"\\u00"]
+            .into_iter()
+            .flat_map(|word| [0, 1, 2].map(|shift| inner_text(word, shift)))
+            .map(|look| memmem::Finder::new(&look).into_owned())
+            .collect()
     });
-    payload.starts_with(b".") || LOOKS.iter().any(|look| look.find(payload).is_some())
+    memchr_iter(b'=', header)
+        .any(|at| matches!(header.get(at + 1), Some(b'.' | b'"' | b' ' | b'\t')))
+        || LOOKS.iter().any(|look| look.find(header).is_some())
 }
 
 /// The base64 characters that depend on nothing but `word`, when it begins `shift` bytes into a group of three.

@@ -133,11 +133,9 @@ fn read_timestamp(text: &[u8]) -> Option<u64> {
     if text.len() > TIMESTAMP_TEXT {
         return None;
     }
+    // Eleven characters are 66 bits, so never more than eight bytes; the decoder asks for room for a ninth.
     let mut bytes = [0; 9];
-    let length = URL_SAFE_NO_PAD
-        .decode_slice(text, &mut bytes)
-        .ok()
-        .filter(|length| *length <= 8)?;
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
     Some(
         bytes[..length]
             .iter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 import zlib
+from collections.abc import Mapping
 
 import flask.sessions
 from itsdangerous import BadData
@@ -74,6 +75,19 @@ class SecureCookieSessionInterface(
             return flask.sessions.SecureCookieSessionInterface.open_session(self, app, request)
         except (BadPayload, UnicodeError):
             return self.session_class()
+        except (TypeError, ValueError):
+            if self._holds_no_mapping(app, request):
+                return self.session_class()
+            raise
+
+    def _holds_no_mapping(self, app: Flask, request: Request) -> bool:
+        """Whether it was the cookie's content that Flask could make no session of."""
+        try:
+            serializer = self.get_signing_serializer(app)
+            data = serializer.loads(request.cookies[self.get_cookie_name(app)])  # type: ignore[union-attr]
+        except Exception:
+            return False
+        return not isinstance(data, Mapping)
 
     def _save_with_flask(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Flask's own ``save_session``, for what native code does not cover."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import flask.sessions
 
 from . import _native
@@ -17,3 +19,14 @@ class SecureCookieSession(_native.Session, flask.sessions.SecureCookieSession):
     Two things differ. It can be pickled. And its ``repr`` says how many keys there are, not what
     they hold, since a ``repr`` ends up in logs and error reports: ``dict(session)`` shows it all.
     """
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        """Give a subclass dict's own ``__iter__`` back, unless it has one of its own.
+
+        ``dict(session)`` then copies the items as they are, as it does for a subclass of Flask's
+        class, and does not ask an overridden ``__getitem__`` for each. Only this class itself is
+        ever filled late, and needs the native one.
+        """
+        super().__init_subclass__(**kwargs)
+        if cls.__iter__ is _native.Session.__iter__:
+            cls.__iter__ = dict.__iter__  # type: ignore[method-assign,assignment]

@@ -143,7 +143,6 @@ impl TokenCodec {
         let now = now_or(py, now)?;
         let decoder = Decoder {
             serializer: Stock::get(py)?.session_serializer.bind(py),
-            coverage: Coverage::Native,
         };
         match octets(token) {
             Ok(token) => self.open(py, token, now, max_age, &decoder),

@@ -12,8 +12,6 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-use super::encode::Coverage;
-
 /// The keys by which Flask marks a type in JSON (`flask.json.tag`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
@@ -87,10 +85,8 @@ pub(super) enum Proportion {
 
 /// Reads tagged JSON text as one serializer does.
 pub(super) struct Decoder<'a, 'py> {
-    /// A `TaggedJSONSerializer`.
+    /// A `TaggedJSONSerializer` with the shipped tags and no other.
     pub serializer: &'a Bound<'py, PyAny>,
-    /// Whether it has the shipped tags and no other.
-    pub coverage: Coverage,
 }
 
 impl<'py> Decoder<'_, 'py> {
@@ -105,9 +101,10 @@ impl<'py> Decoder<'_, 'py> {
         text: &[u8],
         proportion: Proportion,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        if self.coverage == Coverage::Native
-            && let Some(value) = natively(py, text)?
-        {
+        let Ok(text) = std::str::from_utf8(text) else {
+            return Ok(None);
+        };
+        if let Some(value) = natively(py, text)? {
             return Ok(value.cast_into_exact::<PyDict>().ok());
         }
         match proportion {
@@ -116,10 +113,7 @@ impl<'py> Decoder<'_, 'py> {
         }
     }
 
-    fn with_flask(&self, py: Python<'py>, text: &[u8]) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Ok(text) = std::str::from_utf8(text) else {
-            return Ok(None);
-        };
+    fn with_flask(&self, py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
         let json_loads = Constructors::get(py)?.json_loads.bind(py);
         let untag = intern!(py, "_untag_scan");
         let decoded = json_loads
@@ -135,9 +129,9 @@ impl<'py> Decoder<'_, 'py> {
 }
 
 /// None for text that native code does not read.
-fn natively<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn natively<'py>(py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     let interrupt = Cell::new(None);
-    let mut reader = serde_json::Deserializer::from_slice(text);
+    let mut reader = serde_json::Deserializer::from_str(text);
     let value = Value {
         py,
         interrupt: &interrupt,
@@ -242,15 +236,25 @@ impl<'de, 'py> Visitor<'de> for Value<'_, 'py> {
             return Ok(dict.into_any());
         };
         let value = entries.next_value_seed(self)?;
-        let mut next = entries.next_key_seed(Key { py })?;
-        if let (Some(tag), None) = (tag, &next) {
-            return self.untag(tag, value);
-        }
-        dict.set_item(key, value).map_err(ask_flask)?;
-        while let Some((key, _)) = next {
-            let value = entries.next_value_seed(self)?;
+        let Some(mut next) = entries.next_key_seed(Key { py })? else {
+            if let Some(tag) = tag {
+                return self.untag(tag, value);
+            }
             dict.set_item(key, value).map_err(ask_flask)?;
-            next = entries.next_key_seed(Key { py })?;
+            return Ok(dict.into_any());
+        };
+        dict.set_item(key, value).map_err(ask_flask)?;
+        loop {
+            let value = entries.next_value_seed(self)?;
+            dict.set_item(next.0, value).map_err(ask_flask)?;
+            match entries.next_key_seed(Key { py })? {
+                Some(key) => next = key,
+                None => break,
+            }
+        }
+        // The same key over again is one item, and may be a tag.
+        if tag.is_some() && dict.len() == 1 {
+            return Err(ask_flask(()));
         }
         Ok(dict.into_any())
     }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 
 use super::cache::Cache;
 use super::codec::{TokenCodec, derivation_named, digest_named, octets};
-use super::encode::Coverage;
 use super::stock::{HOOKS, JSON_ATTRIBUTES, Shipped, Stock};
 use crate::keyring::Keyring;
 
@@ -35,7 +35,8 @@ pub(super) struct Native {
     pub lifetime_us: i128,
     /// The name of the cookie.
     pub cookie_name: Box<[u8]>,
-    serializer: Serializer,
+    /// The serializer, with the shipped tags and no other.
+    pub serializer: Py<PyAny>,
 }
 
 /// The plans of one interface object, and what is known of the classes it met.
@@ -59,23 +60,6 @@ impl Plan {
     }
 }
 
-impl Native {
-    /// The serializer, and whether it still has the shipped tags and no other. They can be
-    /// registered at any time, on the object that all of Flask shares, so this is asked before
-    /// each use.
-    pub(super) fn serializer<'a, 'py>(
-        &'a self,
-        py: Python<'py>,
-    ) -> PyResult<(&'a Bound<'py, PyAny>, Coverage)> {
-        let coverage = if self.serializer.unchanged(py)? {
-            Coverage::Native
-        } else {
-            Coverage::Flask
-        };
-        Ok((self.serializer.object.bind(py), coverage))
-    }
-}
-
 impl Plans {
     pub(super) const fn new() -> Self {
         Self {
@@ -91,24 +75,24 @@ impl Plans {
         interface: &Bound<'py, PyAny>,
         app: &Bound<'py, PyAny>,
     ) -> PyResult<Option<(Arc<Plan>, Bound<'py, PyDict>)>> {
-        let Some(config) = config_of(app)? else {
+        let Some(parts) = App::of(app)? else {
             return Ok(None);
         };
         let mut index = 0;
         while let Some(plan) = self.plans.get(index) {
-            if plan.seen.holds(interface, app, &config)? {
-                return Ok(plan.native.is_some().then_some((plan, config)));
+            if plan.seen.holds(interface, app, &parts)? {
+                return Ok(plan.native.is_some().then_some((plan, parts.config)));
             }
             index += 1;
         }
-        let Some(plan) = Plan::make(interface, app, &config)?.map(Arc::new) else {
+        let Some(plan) = Plan::make(interface, app, &parts)?.map(Arc::new) else {
             return Ok(None);
         };
         // A class without a version number is looked at anew at each request.
         if plan.seen.classes().iter().all(|class| class.version != 0) {
             self.plans.keep(Arc::clone(&plan));
         }
-        Ok(plan.native.is_some().then_some((plan, config)))
+        Ok(plan.native.is_some().then_some((plan, parts.config)))
     }
 
     /// Whether the request's cookies are read as Flask's request class reads them.
@@ -124,22 +108,34 @@ impl Plans {
     }
 }
 
-/// `app.config` if it is Flask's own kind of mapping, which can be read without asking it.
-fn config_of<'py>(app: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let py = app.py();
-    // A subclass that computes it has another class attribute of the name than Flask: no plan.
-    let Some(config) = attributes_of(app)?.get_item(intern!(py, "config"))? else {
-        return Ok(None);
-    };
-    if !config.get_type().is(&Stock::get(py)?.config) {
-        return Ok(None);
+/// What an application object holds.
+struct App<'py> {
+    /// `app.config`, which is Flask's own kind of mapping and can be read without asking it.
+    config: Bound<'py, PyDict>,
+    /// `app.json`.
+    json: Bound<'py, PyAny>,
+}
+
+impl<'py> App<'py> {
+    fn of(app: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let py = app.py();
+        let config = app.getattr(intern!(py, "config"))?;
+        let json = app.getattr(intern!(py, "json"))?;
+        if !config.get_type().is(&Stock::get(py)?.config) {
+            return Ok(None);
+        }
+        let config = config.cast_into::<PyDict>()?;
+        Ok(Some(Self { config, json }))
     }
-    Ok(Some(config.cast_into::<PyDict>()?))
 }
 
 /// The attributes of an object itself, as `vars(object)`.
+///
+/// Only for objects that live long: CPython keeps the attributes of an object with a few of them in
+/// a faster form until somebody asks for the dict, and asking a request or a response for it slows
+/// down everything that Flask does with it afterwards.
 #[allow(unsafe_code)]
-pub(super) fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the object is alive; the answer is a new reference to a dict, or null with an
     // exception set for an object that has none. Attribute access would come here by way of three
     // look-ups, four times in a request.
@@ -182,6 +178,8 @@ struct Seen {
     fallbacks: Vec<Py<PyAny>>,
     /// The attributes of the interface object itself.
     attributes: Vec<(Py<PyAny>, Py<PyAny>)>,
+    /// None for a serializer of another kind than Flask's.
+    tags: Option<Tags>,
 }
 
 /// SECRET_KEY, SECRET_KEY_FALLBACKS, PERMANENT_SESSION_LIFETIME, SESSION_COOKIE_NAME.
@@ -196,11 +194,6 @@ fn settings<'py>(config: &Bound<'py, PyDict>) -> PyResult<Option<[Bound<'py, PyA
         return Ok(None);
     };
     Ok(Some([secret_key, fallbacks, lifetime, name]))
-}
-
-/// The application's JSON provider; None where it is computed.
-fn json_of<'py>(app: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    attributes_of(app)?.get_item(intern!(app.py(), "json"))
 }
 
 impl Seen {
@@ -220,6 +213,10 @@ impl Seen {
                 .iter()
                 .map(|(name, value)| (name.unbind(), value.unbind()))
                 .collect(),
+            tags: interface
+                .getattr("serializer")
+                .and_then(|serializer| Tags::of(&serializer))
+                .ok(),
         })
     }
 
@@ -232,16 +229,22 @@ impl Seen {
         &self,
         interface: &Bound<'_, PyAny>,
         app: &Bound<'_, PyAny>,
-        config: &Bound<'_, PyDict>,
+        parts: &App<'_>,
     ) -> PyResult<bool> {
-        if !self.interface.is_class_of(interface) || !self.app.is_class_of(app) {
+        if !self.interface.is_class_of(interface)
+            || !self.app.is_class_of(app)
+            || !self.json.is_class_of(&parts.json)
+            || !self
+                .tags
+                .as_ref()
+                .is_none_or(|tags| tags.unchanged(app.py()))
+        {
             return Ok(false);
         }
-        let (Some(json), Some(settings)) = (json_of(app)?, settings(config)?) else {
+        let Some(settings) = settings(&parts.config)? else {
             return Ok(false);
         };
-        Ok(self.json.is_class_of(&json)
-            && !has_own_methods(&json)?
+        Ok(!has_own_methods(&parts.json)?
             && self.settings.iter().zip(&settings).all(|(a, b)| a.is(b))
             && same_items(&self.fallbacks, items(&settings[1]))
             && same_pairs(&self.attributes, &attributes_of(interface)?))
@@ -263,37 +266,62 @@ fn same_items<'py>(kept: &[Py<PyAny>], mut found: impl Iterator<Item = Bound<'py
         && found.next().is_none()
 }
 
-/// A serializer of the shipped class with its tags, by order and by key.
-struct Serializer {
-    object: Py<PyAny>,
-    order: Vec<Py<PyAny>>,
-    tags: Vec<Py<PyAny>>,
+/// The tags of a serializer, in its list and in its mapping. They can be registered at any time, on
+/// the object that all of Flask shares.
+struct Tags {
+    order: Py<PyList>,
+    in_order: Vec<Py<PyAny>>,
+    by_key: Py<PyDict>,
+    in_dict: Vec<Py<PyAny>>,
 }
 
-impl Serializer {
-    fn parts<'py>(
-        object: &Bound<'py, PyAny>,
-    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
-        let py = object.py();
-        Ok((
-            object.getattr(intern!(py, "order"))?.cast_into()?,
-            object.getattr(intern!(py, "tags"))?.cast_into()?,
-        ))
-    }
-
-    fn now(object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (order, tags) = Self::parts(object)?;
+impl Tags {
+    fn of(serializer: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let order = serializer.getattr("order")?.cast_into::<PyList>()?;
+        let by_key = serializer.getattr("tags")?.cast_into::<PyDict>()?;
         Ok(Self {
-            object: object.clone().unbind(),
-            order: order.iter().map(Bound::unbind).collect(),
-            tags: tags.values().iter().map(Bound::unbind).collect(),
+            in_order: order.iter().map(Bound::unbind).collect(),
+            in_dict: by_key.values().iter().map(Bound::unbind).collect(),
+            order: order.unbind(),
+            by_key: by_key.unbind(),
         })
     }
 
-    fn unchanged(&self, py: Python<'_>) -> PyResult<bool> {
-        let (order, tags) = Self::parts(self.object.bind(py))?;
-        Ok(same_items(&self.order, order.iter())
-            && same_items(&self.tags, tags.iter().map(|(_, tag)| tag)))
+    /// Compares pointers only: the tags themselves are spread over memory, and reading them would
+    /// cost more than all else that a request compares.
+    #[allow(unsafe_code)]
+    fn unchanged(&self, py: Python<'_>) -> bool {
+        let (order, by_key) = (self.order.bind(py), self.by_key.bind(py));
+        if order.len() != self.in_order.len() || by_key.len() != self.in_dict.len() {
+            return false;
+        }
+        let same_list = with_critical_section(order, || {
+            // SAFETY: the list is locked (or the GIL held) and each index is checked to be in it;
+            // the borrowed pointers are only compared.
+            self.in_order
+                .iter()
+                .enumerate()
+                .all(|(index, kept)| unsafe {
+                    index < order.len()
+                        && ffi::PyList_GET_ITEM(order.as_ptr(), index.cast_signed())
+                            == kept.as_ptr()
+                })
+        });
+        same_list
+            && with_critical_section(by_key, || {
+                let (mut position, mut value) = (0, std::ptr::null_mut());
+                // SAFETY: the dict is locked (or the GIL held) and nothing changes it between the
+                // steps; the borrowed pointers are only compared.
+                self.in_dict.iter().all(|kept| unsafe {
+                    ffi::PyDict_Next(
+                        by_key.as_ptr(),
+                        &raw mut position,
+                        std::ptr::null_mut(),
+                        &raw mut value,
+                    ) != 0
+                        && value == kept.as_ptr()
+                })
+            })
     }
 }
 
@@ -310,9 +338,9 @@ fn items<'a, 'py>(
 /// Whether something that shapes JSON was set on the provider object itself.
 fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
     let attributes = attributes_of(json)?;
-    // Flask's provider holds its application, and nothing else.
+    // Flask's provider holds its application, from the beginning, and nothing else.
     if attributes.len() == 1 {
-        return Ok(!attributes.contains(intern!(json.py(), "_app"))?);
+        return Ok(false);
     }
     for name in JSON_ATTRIBUTES {
         if attributes.contains(name)? {
@@ -372,18 +400,18 @@ impl Plan {
     fn make(
         interface: &Bound<'_, PyAny>,
         app: &Bound<'_, PyAny>,
-        config: &Bound<'_, PyDict>,
+        App { config, json }: &App<'_>,
     ) -> PyResult<Option<Self>> {
-        let (Some(json), Some(settings)) = (json_of(app)?, settings(config)?) else {
+        let Some(settings) = settings(config)? else {
             return Ok(None);
         };
-        if has_own_methods(&json)? {
+        if has_own_methods(json)? {
             return Ok(None);
         }
         // An error in here is the application's, and Flask's own code will raise it.
-        let native = Native::derive(interface, app, &json, &settings).unwrap_or(None);
+        let native = Native::derive(interface, app, json, &settings).unwrap_or(None);
         // Looking attributes up has given each class its number, where it had none.
-        let seen = Seen::now(interface, app, &json, &settings)?;
+        let seen = Seen::now(interface, app, json, &settings)?;
         Ok(Some(Self { seen, native }))
     }
 }
@@ -436,7 +464,7 @@ impl Native {
                 .to_str()?
                 .as_bytes()
                 .into(),
-            serializer: Serializer::now(&serializer)?,
+            serializer: serializer.unbind(),
         }))
     }
 }

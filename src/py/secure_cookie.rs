@@ -14,7 +14,7 @@ use super::decode::Decoder;
 use super::encode::Coverage;
 use super::errors::contained;
 use super::headers::Headers;
-use super::plan::{Native, Plan, Plans, attributes_of};
+use super::plan::{Native, Plan, Plans};
 use super::session::Session;
 use super::stock::Stock;
 use crate::cookie;
@@ -61,10 +61,8 @@ impl SealedCookie {
             let Some(now) = clock::timestamp(clock::now(py)?) else {
                 return Ok(None);
             };
-            let (serializer, coverage) = native.serializer(py)?;
             let decoder = Decoder {
-                serializer,
-                coverage,
+                serializer: native.serializer.bind(py),
             };
             native.codec.open(py, &token, now, native.max_age, &decoder)
         })
@@ -160,13 +158,8 @@ impl SecureCookieInterface {
         if !self.plans.request_is_shipped(request)? {
             return Ok(None);
         }
-        let attributes = attributes_of(request)?;
-        // A value that was set is what Flask would read.
-        if attributes.contains(intern!(py, "cookies"))? {
-            return Ok(None);
-        }
-        let environ = attributes.get_item(intern!(py, "environ"))?;
-        let Some(Ok(environ)) = environ.map(Bound::cast_into_exact::<PyDict>) else {
+        let environ = request.getattr(intern!(py, "environ"))?;
+        let Ok(environ) = environ.cast_into_exact::<PyDict>() else {
             return Ok(None);
         };
         let Some(header) = environ.get_item(intern!(py, "HTTP_COOKIE"))? else {
@@ -244,10 +237,7 @@ impl SecureCookieInterface {
             return save.nothing(session);
         }
         save.set_cookie(session, permanent, |now, token| {
-            match native.serializer(py)? {
-                (_, Coverage::Native) => native.codec.seal(data, now, token),
-                (_, Coverage::Flask) => Ok(Coverage::Flask),
-            }
+            native.codec.seal(data, now, token)
         })
     }
 }
@@ -274,20 +264,13 @@ enum Refresh {
 }
 
 impl SealedCookie {
-    /// Whether the word stands anywhere in the cookie's payload, or that cannot be told without
-    /// inflating it. Nothing is decoded: base64 text is searched for.
+    /// Whether the cookie can hold a permanent session, judged by its text. Nothing is decoded, nor
+    /// even the cookie looked for: the whole header is searched.
     fn may_be_permanent(&self, py: Python<'_>) -> PyResult<bool> {
-        let Some(native) = self.plan.native() else {
-            return Ok(true);
-        };
-        let Some(header) = header_bytes(self.header.bind(py))? else {
-            return Ok(false);
-        };
-        Ok(cookie::find(&header, &native.cookie_name)
-            .and_then(|token| {
-                token::payload_of(&token).map(|payload| payload::may_mention_permanent(payload))
-            })
-            .unwrap_or(false))
+        let header = self.header.bind(py);
+        Ok(header.to_str().map_or(true, |header| {
+            payload::may_mention_permanent(header.as_bytes())
+        }))
     }
 
     /// Called when SESSION_REFRESH_EACH_REQUEST is on: Flask then sets the cookie of every permanent
@@ -434,7 +417,11 @@ impl<'py> Save<'_, 'py> {
     /// Whether `set_cookie` was replaced on the response object itself.
     fn has_own_set_cookie(&self) -> PyResult<bool> {
         let py = self.response.py();
-        attributes_of(self.response)?.contains(intern!(py, "set_cookie"))
+        let method = self.response.getattr(intern!(py, "set_cookie"))?;
+        let function = method.getattr_opt(intern!(py, "__func__"))?;
+        let class = self.response.get_type();
+        let shipped = class.getattr(intern!(py, "set_cookie"))?;
+        Ok(!function.is_some_and(|function| function.is(&shipped)))
     }
 
     /// Whether the application context is this application's: the JSON provider that Flask's

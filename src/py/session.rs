@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -158,6 +158,7 @@ impl Session {
     #[pyo3(signature = (initial = None))]
     fn __init__(slf: &Bound<'_, Self>, initial: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         if let Some(initial) = initial {
+            Self::dict(slf)?;
             UPDATE.call(slf.py(), (slf, initial))?;
         }
         Ok(())
@@ -189,6 +190,16 @@ impl Session {
     fn set_modified(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.modified.store(value.is_truthy()?, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// As of any attribute that falls back on its class: back to False.
+    #[deleter(modified)]
+    fn delete_modified(&self) -> PyResult<()> {
+        if self.modified.swap(false, Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err(PyAttributeError::new_err("modified"))
+        }
     }
 
     // Readers.

@@ -1,0 +1,73 @@
+# One command for each concern; continuous integration and a developer's machine run the same ones.
+
+# The interpreter: `make test PYTHON=python3.12`. Each version keeps a virtual environment of its own.
+PYTHON ?= python3
+# More arguments for pytest: `make test ARGS="-k rotation"`.
+ARGS ?=
+# Where `make serve` listens, if nothing else does.
+PORT ?= 8000
+
+# The version names the virtual environment, the suffix the extension module.
+ABOUT := $(shell $(PYTHON) -c 'import sys, sysconfig; print(sysconfig.get_python_version(), sysconfig.get_config_var("EXT_SUFFIX"), int(sys.version_info >= (3, 10)))')
+ifneq ($(lastword $(ABOUT)),1)
+$(error PYTHON=$(PYTHON) has to be CPython 3.10 or newer)
+endif
+VENV := .venv/$(word 1,$(ABOUT))
+RUN := $(VENV)/bin/python
+TOOLS := $(VENV)/.installed
+NATIVE := python/flask_session_rs/_native$(word 2,$(ABOUT))
+NATIVE_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+# maturin refuses to choose when a conda environment is active as well.
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test bench lint format wheel clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+demo: $(NATIVE) ## visit the example application over HTTP and show what its sessions do and cost
+	@$(RUN) examples/demo.py
+
+serve: $(NATIVE) ## keep the example application running for a browser
+	@$(RUN) examples/serve.py $(PORT)
+
+test: $(NATIVE) ## run the core's tests, then the package's
+	cargo test --locked --no-default-features
+	$(RUN) -m pytest $(ARGS)
+
+bench: $(NATIVE) ## measure sessions against Flask's, and write docs/benchmarks.md
+	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --bench-report docs/benchmarks.md $(ARGS)
+
+lint: $(NATIVE) ## everything that a machine can say about the sources; a warning is an error
+	cargo fmt --check
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	PYO3_PYTHON=$(abspath $(RUN)) cargo clippy --locked --all-targets --features python -- -D warnings
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(RUN) -m mypy.stubtest flask_session_rs._native
+
+format: $(TOOLS) ## rewrite the sources in the one style
+	cargo fmt
+	$(RUN) -m ruff check --fix-only
+	$(RUN) -m ruff format
+
+wheel: $(TOOLS) ## build a wheel for this interpreter into dist/
+	$(MATURIN) build --release --locked --out dist --interpreter $(RUN)
+
+clean: ## remove everything that these commands make
+	rm -rf .venv target dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -f python/flask_session_rs/_native*.so
+	find python tests examples -type d '(' -name __pycache__ -o -name .benchmarks ')' -prune -exec rm -rf {} +
+
+# Cleared when the requirements change, so that it never holds more than they say.
+$(TOOLS): requirements/dev.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	touch $@
+
+# Always a release build: a debug one is many times slower, and no test or figure should rest on it.
+$(NATIVE): $(TOOLS) $(NATIVE_SOURCES)
+	$(MATURIN) develop --release --locked
+	touch $@

@@ -1,0 +1,123 @@
+"""A shop for the demo to visit: customer, cart and messages live in the session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+
+from flask import flash
+from flask import Flask
+from flask import jsonify
+from flask import redirect
+from flask import render_template
+from flask import request
+from flask import session
+from flask import url_for
+from flask.sessions import SecureCookieSessionInterface as FlaskInterface
+from flask.sessions import SessionInterface
+from werkzeug.wrappers import Response
+
+from flask_session_rs import SecureCookieSessionInterface
+
+from .meter import cost_of
+from .meter import Meter
+
+# Name -> price in cents.
+GOODS = {"tea": 450, "coffee": 780, "honey": 620, "bread": 390}
+
+INTERFACES: dict[str, type[SessionInterface]] = {
+    "flask": FlaskInterface,
+    "flask_session_rs": SecureCookieSessionInterface,
+}
+
+
+def create_app(kind: str = "flask_session_rs") -> Flask:
+    """The shop, its sessions kept by the interface of that name.
+
+    Settings come from the environment, so that one command line starts it with another key:
+    ``SHOP_SECRET_KEY`` is ``app.config["SECRET_KEY"]``, and so on.
+    """
+    app = Flask(__name__)
+    # A form of another site that posts here arrives without the session.
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    app.config.from_prefixed_env("SHOP")
+
+    meter = Meter(INTERFACES[kind]())
+    app.session_interface = meter
+
+    @app.before_request
+    def first_use() -> None:
+        if request.endpoint not in ("static", "health"):
+            meter.time_first_use()
+
+    @app.template_filter("euros")
+    def euros(cents: int) -> str:
+        return f"{cents / 100:.2f} €"
+
+    @app.get("/")
+    def front() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        cart: dict[str, int] = session.get("cart", {})
+        total = sum(GOODS[name] * count for name, count in cart.items())
+        return render_template("front.html", goods=GOODS, cart=cart, total=total)
+
+    @app.post("/login")
+    def login() -> Response:
+        # Any name will do: this is about sessions, not about accounts.
+        name = request.form["name"].strip()[:40]
+        if name:
+            session["customer"] = name
+            session["since"] = datetime.now(timezone.utc)
+            session.permanent = "remember" in request.form
+            flash(f"Welcome, {name}.")
+        return redirect(url_for("front"))
+
+    @app.post("/logout")
+    def logout() -> Response:
+        session.clear()
+        return redirect(url_for("front"))
+
+    @app.post("/cart")
+    def add_to_cart() -> Response:
+        name = request.form["name"]
+        if name in GOODS:
+            cart = session.setdefault("cart", {})
+            cart[name] = cart.get(name, 0) + 1
+            # The session sees assignments to its own keys, not those inside the cart.
+            session.modified = True
+            flash(f"Added to the cart: {name}.")
+        return redirect(url_for("front"))
+
+    @app.get("/session")
+    def show_session() -> str:
+        cookie_name = app.session_interface.get_cookie_name(app)
+        return render_template(
+            "session.html",
+            content=dict(session),
+            cookie_name=cookie_name,
+            cookie=request.cookies.get(cookie_name, ""),
+            interface=describe(type(meter.inner)),
+            recent=list(meter.recent),
+            costs={
+                describe(interface): cost_of(interface(), app, request.environ)
+                for interface in INTERFACES.values()
+            },
+        )
+
+    @app.get("/session.json")
+    def session_as_json() -> Response:
+        content: dict[str, Any] = dict(session)
+        return jsonify(interface=describe(type(meter.inner)), session=content)
+
+    @app.get("/health")
+    def health() -> str:
+        # Ignores its session, as a view for a load balancer does.
+        return "ok"
+
+    return app
+
+
+def describe(interface: type[SessionInterface]) -> str:
+    """The package an interface comes from: what a reader wants to tell apart."""
+    return interface.__module__.partition(".")[0]

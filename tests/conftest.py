@@ -1,0 +1,75 @@
+"""The suite's options, and the fixtures through which one test runs on Flask's code and on ours."""
+
+from collections.abc import Iterator
+
+import flask
+import pytest
+from flask.sessions import SecureCookieSession
+from flask.sessions import SecureCookieSessionInterface
+
+from . import clock as clocks
+from . import flavours
+from .flavours import Flavour
+from .visits import new_app
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("flask-session-rs")
+    group.addoption(
+        "--sessions",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="random sessions to compare with Flask's (default: %(default)s)",
+    )
+    group.addoption(
+        "--hostile",
+        type=int,
+        default=50_000,
+        metavar="N",
+        help="hostile cookies to survive (default: %(default)s)",
+    )
+
+
+@pytest.fixture(params=flavours.BOTH, ids=lambda flavour: flavour.name)
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Flask's classes, then ours."""
+    chosen: Flavour = request.param
+    return chosen
+
+
+@pytest.fixture
+def interface(flavour: Flavour) -> SecureCookieSessionInterface:
+    """An instance of Flask's interface, then of ours."""
+    return flavour.interface()
+
+
+@pytest.fixture
+def app(interface: SecureCookieSessionInterface) -> flask.Flask:
+    """An application with Flask's interface, then with ours."""
+    return new_app(interface)
+
+
+@pytest.fixture
+def session_class(flavour: Flavour) -> type[SecureCookieSession]:
+    """Flask's session, then ours."""
+    return flavour.session_class
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> clocks.Clock:
+    """The clock, stopped."""
+    return clocks.freeze(monkeypatch)
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No compression, so that whole headers can be compared byte for byte."""
+    flavours.plain(monkeypatch)
+
+
+@pytest.fixture
+def context() -> Iterator[None]:
+    """An application context, as the tagged serializer needs one to sort its keys."""
+    with new_app(None).app_context():
+        yield
