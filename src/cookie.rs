@@ -8,7 +8,7 @@ use memchr::{memchr, memchr2, memchr3, memmem};
 ///
 /// The answer is that of `werkzeug.sansio.http.parse_cookie(header).get(name)`: an item that does not follow the
 /// grammar is skipped to the next semicolon, a missing value is empty, and a quoted value loses its quotes and
-/// backslashes. `header` is the header's text in UTF-8, after the step from latin-1 that WSGI asks for.
+/// backslashes. `header` is the header's text in UTF-8: the text as WSGI gives it, which Flask's request does not decode.
 ///
 /// One difference: werkzeug decodes what it has unquoted with `errors="replace"`, while the bytes come back raw here. A
 /// caller that accepts nothing but ASCII sees the same.

@@ -7,22 +7,42 @@ from typing import final
 from flask import Flask
 from flask import Request
 from flask import Response
+from flask.sessions import SecureCookieSession
 from flask.sessions import SessionMixin
+from typing_extensions import disjoint_base
+from typing_extensions import Self
+
+__all__ = [
+    "DEBUG_BUILD",
+    "SecureCookieInterface",
+    "Session",
+    "TokenCodec",
+    "__version__",
+    "is_out_of_proportion",
+    "remember_shipped",
+]
 
 DEBUG_BUILD: Final[bool]
 __version__: Final[str]
 
 def remember_shipped() -> None: ...
+def is_out_of_proportion(text: bytes) -> bool: ...
 
+@disjoint_base
 class Session(dict[str, t.Any]):
     accessed: bool
     modified: bool
-    def __new__(cls, *_args: object, **_kwargs: object) -> t.Self: ...
+    def __new__(cls, initial: t.Any = None) -> Self: ...
     def __init__(self, initial: t.Any = None) -> None: ...
+    # As werkzeug's methods, which take their arguments by name, too.
+    def pop(self, key: str, default: t.Any = ...) -> t.Any: ...  # type: ignore[override]
+    def setdefault(self, key: str, default: t.Any = None) -> t.Any: ...  # type: ignore[override]
+    def update(self, arg: t.Any = None, /, **kwargs: t.Any) -> None: ...  # type: ignore[override]
 
+@disjoint_base
 class SecureCookieInterface:
-    def __new__(cls, *_args: object, **_kwargs: object) -> t.Self: ...
-    def open_session(self, app: Flask, request: Request) -> SessionMixin | None: ...
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self: ...
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None: ...
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None: ...
 
 @final
@@ -35,7 +55,7 @@ class TokenCodec:
         digest: str = "sha1",
         derivation: str = "hmac",
         compress_threshold: int = 1024,
-    ) -> t.Self: ...
+    ) -> Self: ...
     def dumps(self, obj: dict[str, t.Any], now: int | None = None) -> str: ...
     def loads(
         self, token: str | bytes, max_age: int, now: int | None = None

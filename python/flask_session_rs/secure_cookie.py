@@ -40,7 +40,7 @@ class SecureCookieSessionInterface(
     Flask's own code: slower, never different.
 
     A cookie that is not accepted is an empty session. So is one that is correctly signed but does
-    not decode, and a Cookie header that is not UTF-8: Flask itself answers both with an error 500.
+    not decode, which Flask itself answers with an error 500.
 
     :param compress_threshold: A session of fewer bytes of JSON is not compressed, which costs more
         than all the rest. ``0`` compresses whenever the cookie gets shorter, as Flask does. The
@@ -101,11 +101,11 @@ class _SigningSerializer(URLSafeTimedSerializer):
         if payload.startswith(b"."):
             try:
                 inflater = zlib.decompressobj()
-                inflater.decompress(base64_decode(payload[1:]), _INFLATE_CAP)
+                text = inflater.decompress(base64_decode(payload[1:]), _INFLATE_CAP)
             except (BadData, zlib.error):
                 # Reported by itsdangerous, in its own words.
                 pass
             else:
-                if inflater.unconsumed_tail:
+                if inflater.unconsumed_tail or _native.is_out_of_proportion(text):
                     raise BadPayload("Could not decompress the payload: it is too large")
         return super().load_payload(payload, *args, **kwargs)

@@ -29,4 +29,4 @@ class SecureCookieSession(_native.Session, flask.sessions.SecureCookieSession):
         """
         super().__init_subclass__(**kwargs)
         if cls.__iter__ is _native.Session.__iter__:
-            cls.__iter__ = dict.__iter__  # type: ignore[method-assign,assignment]
+            cls.__iter__ = dict.__iter__  # type: ignore[method-assign]

@@ -71,11 +71,17 @@ impl TokenCodec {
         let proportion = match opened {
             Err(_) => return Ok(None),
             Ok(Packing::Plain) => Proportion::Kept,
-            Ok(Packing::Deflated) => match json::decoded_size_bound(&text) {
-                0..=DECODED_CAP_FLASK => Proportion::Kept,
-                0..=DECODED_CAP => Proportion::KeptByNative,
-                _ => return Ok(None),
-            },
+            Ok(Packing::Deflated) => {
+                let bound = json::decoded_size_bound(&text);
+                if bound > DECODED_CAP {
+                    return Ok(None);
+                }
+                if bound > DECODED_CAP_FLASK {
+                    Proportion::KeptByNative
+                } else {
+                    Proportion::Kept
+                }
+            }
         };
         decoder.decode(py, &text, proportion)
     }
@@ -87,6 +93,7 @@ impl TokenCodec {
     /// "sha512"; `derivation` one of "hmac", "concat", "django-concat", "none".
     #[new]
     #[pyo3(signature = (secret_keys, *, salt = None, digest = "sha1", derivation = "hmac", compress_threshold = 1024))]
+    #[allow(clippy::needless_pass_by_value)] // pyo3 hands out owned arguments
     fn new(
         secret_keys: Vec<Bound<'_, PyAny>>,
         salt: Option<Bound<'_, PyAny>>,
@@ -151,6 +158,11 @@ impl TokenCodec {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether Flask's decoder may need more memory for this text than a session is worth.
+pub(super) fn is_out_of_proportion(text: &[u8]) -> bool {
+    json::decoded_size_bound(text) > DECODED_CAP_FLASK
 }
 
 fn now_or(py: Python<'_>, now: Option<u64>) -> PyResult<u64> {

@@ -15,7 +15,7 @@ use crate::cookie::Template;
 const VALUE: &str = "flask-session-rs.value.marker";
 const EXPIRES: &str = "flask-session-rs.expires.marker";
 
-/// SESSION_COOKIE_ settings, in the order of [`Settings::current`].
+/// The `SESSION_COOKIE_` settings, in the order of [`Settings::current`].
 const NAMES: usize = 8;
 
 /// The texts of one set of settings.

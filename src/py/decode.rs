@@ -150,13 +150,9 @@ struct Value<'i, 'py> {
     interrupt: &'i Cell<Option<PyErr>>,
 }
 
-impl Value<'_, '_> {
+impl<'py> Value<'_, 'py> {
     /// The value behind a tag; serde's error says that Flask's decoder is to read the text.
-    fn untag<'py, E: Error>(
-        self,
-        tag: Tag,
-        value: Bound<'py, PyAny>,
-    ) -> Result<Bound<'py, PyAny>, E> {
+    fn untag<E: Error>(self, tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, E> {
         let py = value.py();
         untag(tag, value).map_err(|shape| {
             if let UnexpectedShape::Raised(error) = shape
@@ -238,7 +234,7 @@ impl<'de, 'py> Visitor<'de> for Value<'_, 'py> {
         let value = entries.next_value_seed(self)?;
         let Some(mut next) = entries.next_key_seed(Key { py })? else {
             if let Some(tag) = tag {
-                return self.untag(tag, value);
+                return self.untag(tag, &value);
             }
             dict.set_item(key, value).map_err(ask_flask)?;
             return Ok(dict.into_any());
@@ -260,7 +256,7 @@ impl<'de, 'py> Visitor<'de> for Value<'_, 'py> {
     }
 }
 
-fn into_any<'py, T>(result: Result<Bound<'py, T>, std::convert::Infallible>) -> Bound<'py, PyAny> {
+fn into_any<T>(result: Result<Bound<'_, T>, std::convert::Infallible>) -> Bound<'_, PyAny> {
     match result {
         Ok(value) => value.into_any(),
         Err(never) => match never {},
@@ -312,7 +308,7 @@ impl<'a, 'py> From<pyo3::CastError<'a, 'py>> for UnexpectedShape {
 }
 
 /// The value behind a tag, where it has the shape that Flask's own encoder gives it.
-fn untag<'py>(tag: Tag, value: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, UnexpectedShape> {
+fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, UnexpectedShape> {
     let py = value.py();
     if tag == Tag::Tuple {
         return Ok(value.cast_exact::<PyList>()?.to_tuple().into_any());

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -114,7 +115,7 @@ impl Encoder<'_> {
         }
         if let Ok(tuple) = value.cast_exact::<PyTuple>() {
             return self.tagged(Tag::Tuple, |this| {
-                this.sequence(tuple.iter_borrowed().map(|i| i.to_owned()), depth)
+                this.sequence(tuple.iter_borrowed().map(Borrowed::to_owned), depth)
             });
         }
         self.leaf_with_tag(value)
@@ -124,7 +125,10 @@ impl Encoder<'_> {
         let py = value.py();
         if let Ok(bytes) = value.cast_exact::<PyBytes>() {
             let text = STANDARD.encode(bytes.as_bytes());
-            return self.tagged(Tag::Bytes, |this| this.plain(&text));
+            return self.tagged(Tag::Bytes, |this| {
+                this.plain(&text);
+                Ok(())
+            });
         }
         let classes = Classes::get(py)?;
         let class = value.get_type();
@@ -167,11 +171,10 @@ impl Encoder<'_> {
     }
 
     /// Text of characters that need no escape.
-    fn plain(&mut self, text: &str) -> Result<(), Stop> {
+    fn plain(&mut self, text: &str) {
         self.out.push(b'"');
         self.out.extend_from_slice(text.as_bytes());
         self.out.push(b'"');
-        Ok(())
     }
 
     fn tagged(

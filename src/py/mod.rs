@@ -34,6 +34,13 @@ mod native {
         super::stock::Stock::get(py).map(|_| ())
     }
 
+    /// Whether the objects that this JSON text decodes to are out of proportion to any session, when
+    /// Python's decoder and Flask's build them: for text that came compressed.
+    #[pyfunction]
+    fn is_out_of_proportion(text: &[u8]) -> bool {
+        super::codec::is_out_of_proportion(text)
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // The shim warns when it finds an unoptimised build, so that nobody benchmarks one.

@@ -41,7 +41,7 @@ pub(super) struct Native {
 
 /// The plans of one interface object, and what is known of the classes it met.
 pub(super) struct Plans {
-    plans: Cache<Plan>,
+    kept: Cache<Plan>,
     requests: Verdicts,
     responses: Verdicts,
 }
@@ -63,7 +63,7 @@ impl Plan {
 impl Plans {
     pub(super) const fn new() -> Self {
         Self {
-            plans: Cache::new(),
+            kept: Cache::new(),
             requests: Verdicts::new(),
             responses: Verdicts::new(),
         }
@@ -79,7 +79,7 @@ impl Plans {
             return Ok(None);
         };
         let mut index = 0;
-        while let Some(plan) = self.plans.get(index) {
+        while let Some(plan) = self.kept.get(index) {
             if plan.seen.holds(interface, app, &parts)? {
                 return Ok(plan.native.is_some().then_some((plan, parts.config)));
             }
@@ -90,7 +90,7 @@ impl Plans {
         };
         // A class without a version number is looked at anew at each request.
         if plan.seen.classes().iter().all(|class| class.version != 0) {
-            self.plans.keep(Arc::clone(&plan));
+            self.kept.keep(Arc::clone(&plan));
         }
         Ok(plan.native.is_some().then_some((plan, parts.config)))
     }
@@ -131,7 +131,7 @@ impl<'py> App<'py> {
 
 /// The attributes of an object itself, as `vars(object)`.
 ///
-/// Only for objects that live long: CPython keeps the attributes of an object with a few of them in
+/// Only for objects that live long: `CPython` keeps the attributes of an object with a few of them in
 /// a faster form until somebody asks for the dict, and asking a request or a response for it slows
 /// down everything that Flask does with it afterwards.
 #[allow(unsafe_code)]
@@ -174,7 +174,7 @@ struct Seen {
     json: Class,
     /// The settings of [`settings`].
     settings: [Py<PyAny>; 4],
-    /// SECRET_KEY_FALLBACKS is a list: it can change in place.
+    /// `SECRET_KEY_FALLBACKS` is a list: it can change in place.
     fallbacks: Vec<Py<PyAny>>,
     /// The attributes of the interface object itself.
     attributes: Vec<(Py<PyAny>, Py<PyAny>)>,
@@ -182,7 +182,7 @@ struct Seen {
     tags: Option<Tags>,
 }
 
-/// SECRET_KEY, SECRET_KEY_FALLBACKS, PERMANENT_SESSION_LIFETIME, SESSION_COOKIE_NAME.
+/// `SECRET_KEY`, `SECRET_KEY_FALLBACKS`, `PERMANENT_SESSION_LIFETIME`, `SESSION_COOKIE_NAME`.
 fn settings<'py>(config: &Bound<'py, PyDict>) -> PyResult<Option<[Bound<'py, PyAny>; 4]>> {
     let py = config.py();
     let (Some(secret_key), Some(fallbacks), Some(lifetime), Some(name)) = (
@@ -331,8 +331,8 @@ fn items<'a, 'py>(
 ) -> impl Iterator<Item = Bound<'py, PyAny>> + use<'a, 'py> {
     let list = value.cast_exact::<PyList>().ok();
     let tuple = value.cast_exact::<PyTuple>().ok();
-    let in_list = list.into_iter().flat_map(|list| list.iter());
-    in_list.chain(tuple.into_iter().flat_map(|tuple| tuple.iter()))
+    let in_list = list.into_iter().flat_map(PyListMethods::iter);
+    in_list.chain(tuple.into_iter().flat_map(PyTupleMethods::iter))
 }
 
 /// Whether something that shapes JSON was set on the provider object itself.
@@ -353,7 +353,7 @@ fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// The number that Python gave to this state of an object's class and its bases; 0 where it gave none.
 ///
 /// Numbers are never given twice, and the class loses its number when it or a base changes
-/// (`PyType_Modified` in CPython's typeobject.c).
+/// (`PyType_Modified` in `Objects/typeobject.c`).
 #[allow(unsafe_code)]
 fn version(object: &Bound<'_, PyAny>) -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,5 @@
 //! The native half of `SecureCookieSessionInterface`: one call to open a session, one to save it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use pyo3::intern;
@@ -52,10 +51,10 @@ impl SealedCookie {
             let Some(native) = self.plan.native() else {
                 return Ok(None);
             };
-            let Some(header) = header_bytes(self.header.bind(py))? else {
+            let Some(header) = header_text(self.header.bind(py)) else {
                 return Ok(None);
             };
-            let Some(token) = cookie::find(&header, &native.cookie_name) else {
+            let Some(token) = cookie::find(header, &native.cookie_name) else {
                 return Ok(None);
             };
             let Some(now) = clock::timestamp(clock::now(py)?) else {
@@ -69,19 +68,10 @@ impl SealedCookie {
     }
 }
 
-/// A Cookie header as werkzeug reads it: the bytes that WSGI gave as Latin-1, which must be UTF-8.
-/// None for a header that is not: stock Flask answers it with an error 500.
-fn header_bytes<'a>(header: &'a Bound<'_, PyString>) -> PyResult<Option<Cow<'a, [u8]>>> {
-    let Ok(text) = header.to_str() else {
-        return Ok(None);
-    };
-    if text.is_ascii() {
-        return Ok(Some(Cow::Borrowed(text.as_bytes())));
-    }
-    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
-    Ok(bytes
-        .filter(|bytes| std::str::from_utf8(bytes).is_ok())
-        .map(Cow::Owned))
+/// A Cookie header as Flask's request reads it: the text that WSGI gave, whatever bytes it stands
+/// for. None where it holds lone surrogates, which no WSGI server sends.
+fn header_text<'a>(header: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    header.to_str().ok().map(str::as_bytes)
 }
 
 /// Whether native code answered a call, or leaves it to Flask.
@@ -185,7 +175,7 @@ impl SecureCookieInterface {
         let untouched = session.get().untouched_source(py);
         if let Some(sealed) = &untouched
             && sealed.plan.holds_for(slf)?
-            && !sealed.may_be_permanent(py)?
+            && !sealed.may_be_permanent(py)
         {
             return Ok(Answer::Native(()));
         }
@@ -233,7 +223,8 @@ impl SecureCookieInterface {
             Some(permanent) if permanent.is_truthy()? => Permanent::Yes,
             _ => Permanent::No,
         };
-        if !state.is_modified() && !(permanent == Permanent::Yes && refresh.is_truthy()?) {
+        let refresh_due = permanent == Permanent::Yes && refresh.is_truthy()?;
+        if !state.is_modified() && !refresh_due {
             return save.nothing(session);
         }
         save.set_cookie(session, permanent, |now, token| {
@@ -266,24 +257,21 @@ enum Refresh {
 impl SealedCookie {
     /// Whether the cookie can hold a permanent session, judged by its text. Nothing is decoded, nor
     /// even the cookie looked for: the whole header is searched.
-    fn may_be_permanent(&self, py: Python<'_>) -> PyResult<bool> {
-        let header = self.header.bind(py);
-        Ok(header.to_str().map_or(true, |header| {
-            payload::may_mention_permanent(header.as_bytes())
-        }))
+    fn may_be_permanent(&self, py: Python<'_>) -> bool {
+        header_text(self.header.bind(py)).is_none_or(payload::may_mention_permanent)
     }
 
-    /// Called when SESSION_REFRESH_EACH_REQUEST is on: Flask then sets the cookie of every permanent
+    /// Called when `SESSION_REFRESH_EACH_REQUEST` is on: Flask then sets the cookie of every permanent
     /// session again. No object is built to find out, and no signature is verified for a session
     /// that does not call itself permanent.
     fn refresh_due(&self, py: Python<'_>) -> PyResult<Refresh> {
         let Some(native) = self.plan.native() else {
             return Ok(Refresh::Unclear);
         };
-        let Some(header) = header_bytes(self.header.bind(py))? else {
+        let Some(header) = header_text(self.header.bind(py)) else {
             return Ok(Refresh::NotDue);
         };
-        let Some(token) = cookie::find(&header, &native.cookie_name) else {
+        let Some(token) = cookie::find(header, &native.cookie_name) else {
             return Ok(Refresh::NotDue);
         };
         let Some(unverified) = token::payload_of(&token) else {

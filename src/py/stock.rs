@@ -118,7 +118,7 @@ impl Shipped {
                 return Ok(false);
             }
         }
-        Ok(class.is_subclass(self.class.bind(class.py()))?)
+        class.is_subclass(self.class.bind(class.py()))
     }
 }
 

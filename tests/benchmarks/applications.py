@@ -72,12 +72,12 @@ def new_app(interface: SessionInterface) -> flask.Flask:
 
 
 def cookie(app: flask.Flask, data: t.Mapping[str, t.Any]) -> str | None:
-    """The Cookie header of a browser that holds this session, as the application's interface wrote it."""
+    """The Cookie header of a browser with this session, as the application's interface wrote it."""
     client = app.test_client()
     with client.session_transaction() as opened:
         opened.update(data)
     found = client.get_cookie("session")
-    return found and f"session={found.value}"
+    return None if found is None else f"session={found.value}"
 
 
 def contenders(path: str, data: t.Mapping[str, t.Any]) -> dict[str, Requests]:
@@ -111,8 +111,6 @@ def start_response(*args: object) -> t.Callable[[bytes], object]:
 
 class Requests:
     """A contender: the same request over and over, each with an environment of its own."""
-
-    prepares = True
 
     def __init__(self, app: flask.Flask, path: str, cookie: str | None) -> None:
         self.app = app

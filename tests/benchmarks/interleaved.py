@@ -13,8 +13,16 @@ from dataclasses import field
 if t.TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-#: One call of a contender, whose result is thrown away.
+#: One call, whose result is thrown away.
 Call = t.Callable[[], object]
+
+#: A contender: so many calls, prepared outside of the measured time.
+Contender = t.Callable[[int], t.Sequence[Call]]
+
+
+def repeated(call: Call) -> Contender:
+    """A contender that needs no preparation."""
+    return lambda number: [call] * number
 
 
 @dataclass
@@ -44,24 +52,21 @@ class Result:
 
 def measure(
     benchmark: BenchmarkFixture,
-    contenders: t.Mapping[str, t.Callable[[int], t.Sequence[Call]] | Call],
+    contenders: t.Mapping[str, Contender],
     *,
     calls: int,
     rounds: int,
 ) -> Result:
     """Run every contender ``calls`` times in each round, in an order drawn anew for each round.
 
-    A contender is a callable without arguments, or a function from a number to that many of them,
-    prepared outside of the measured time. The garbage collector runs between the measurements, not
-    within, as in :mod:`timeit`.
+    The garbage collector runs between the measurements, not within, as in :mod:`timeit`.
     """
     result = Result({name: [] for name in contenders})
     names = list(contenders)
     order = random.Random(1)
 
     def one(name: str) -> float:
-        contender = contenders[name]
-        prepared = contender(calls) if _prepares(contender) else [contender] * calls
+        prepared = contenders[name](calls)
         start = time.perf_counter()
         for call in prepared:
             call()
@@ -79,12 +84,10 @@ def measure(
 
     for name in names:
         one(name)
-    benchmark.pedantic(one_round, rounds=rounds, iterations=1)
+    benchmark.pedantic(  # type: ignore[no-untyped-call]
+        one_round, rounds=rounds, iterations=1
+    )
     benchmark.extra_info.update(
         {name: f"{result.microseconds(name):.2f} us" for name in contenders}
     )
     return result
-
-
-def _prepares(contender: object) -> bool:
-    return getattr(contender, "prepares", False)

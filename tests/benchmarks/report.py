@@ -54,11 +54,11 @@ class Report:
         lines = [
             "# Benchmarks",
             "",
-            "Written by `make bench`. Every comparison runs in one process: in each round every contender",
-            "gets the same number of calls, in an order drawn anew, with the garbage collector run between",
-            "and not within. A time is the median over the rounds, ± half the distance of the quartiles; a",
-            "ratio is the median of the rounds' own ratios, so that what else the machine was doing weighs",
-            "on both sides.",
+            "Written by `make bench`. Every comparison runs in one process: in each round every",
+            "contender gets the same number of calls, in an order drawn anew, with the garbage",
+            "collector run between and not within. A time is the median over the rounds, ± half the",
+            "distance of the quartiles; a ratio is the median of the rounds' own ratios, so that what",
+            "else the machine was doing weighs on both sides.",
             "",
             f"- {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d},"
             f" {platform.python_implementation()} {platform.python_version()},"
