@@ -13,6 +13,9 @@ from werkzeug.test import EnvironBuilder
 
 from flask_session_rs import SecureCookieSessionInterface
 
+from .interleaved import Contender
+from .interleaved import repeated
+
 #: What Flask-Login and Flask-WTF keep, and a counter: 253 bytes of JSON.
 SESSION = {
     "_fresh": True,
@@ -80,7 +83,7 @@ def cookie(app: flask.Flask, data: t.Mapping[str, t.Any]) -> str | None:
     return None if found is None else f"session={found.value}"
 
 
-def contenders(path: str, data: t.Mapping[str, t.Any]) -> dict[str, Requests]:
+def contenders(path: str, data: t.Mapping[str, t.Any]) -> dict[str, Contender]:
     """The same request for each interface, with the cookie that the interface wrote itself.
 
     The null interface ignores the one that it is sent.
@@ -88,7 +91,7 @@ def contenders(path: str, data: t.Mapping[str, t.Any]) -> dict[str, Requests]:
     apps = {name: new_app(make()) for name, make in INTERFACES.items()}
     cookies = {name: cookie(app, data) for name, app in apps.items()}
     return {
-        name: Requests(app, path, cookies[name] or cookies["ours"]) for name, app in apps.items()
+        name: requests(app, path, cookies[name] or cookies["ours"]) for name, app in apps.items()
     }
 
 
@@ -109,16 +112,15 @@ def start_response(*args: object) -> t.Callable[[bytes], object]:
     return lambda body: None
 
 
-class Requests:
-    """A contender: the same request over and over, each with an environment of its own."""
+def requests(app: flask.Flask, path: str, cookie: str | None) -> Contender:
+    """A contender: the same request over and over, answered whole as a server takes the answer."""
+    sample = environ(path, cookie)
 
-    def __init__(self, app: flask.Flask, path: str, cookie: str | None) -> None:
-        self.app = app
-        self.environ = environ(path, cookie)
+    def request() -> None:
+        # What a server does for each request, and the same for every contender.
+        answer = app(sample.copy(), start_response)
+        for _ in answer:
+            pass
+        answer.close()  # type: ignore[attr-defined]
 
-    def __call__(self, number: int) -> list[t.Callable[[], object]]:
-        return [self._request(dict(self.environ)) for _ in range(number)]
-
-    def _request(self, environ: dict[str, t.Any]) -> t.Callable[[], object]:
-        app = self.app
-        return lambda: app(environ, start_response)
+    return repeated(request)
