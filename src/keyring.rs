@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::block_api::EagerHash;
 use hmac::digest::{FixedOutput, Output, OutputSizeUser};
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,10 +10,10 @@ use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
+use crate::base64url;
+
 /// The length in bytes of the longest signature, that of SHA-512.
 const LONGEST_MAC: usize = 64;
-/// The same as base64 text without padding.
-const LONGEST_TEXT: usize = (LONGEST_MAC * 4).div_ceil(3);
 
 /// The hash under key derivation and signature: itsdangerous' `digest_method`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -84,24 +82,16 @@ impl Keyring {
 
     /// Appends the newest key's signature of `message` to `out`, as unpadded URL-safe base64.
     pub fn sign(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(self.signature(message).as_ref());
+        with_keys!(self, keys => base64url::encode(&mac(newest(keys), message), out));
     }
 
     /// Signs what `out` holds from `start` on, and appends a dot and the signature.
     pub(crate) fn append_signature(&self, start: usize, out: &mut Vec<u8>) {
-        let signature = self.signature(&out[start..]);
-        out.push(b'.');
-        out.extend_from_slice(signature.as_ref());
-    }
-
-    fn signature(&self, message: &[u8]) -> SignatureText {
-        let mut text = [0; LONGEST_TEXT];
-        let length = with_keys!(self, keys => {
-            let newest = keys.last().expect("`derive` makes no keyring without a key");
-            URL_SAFE_NO_PAD.encode_slice(mac(newest, message), &mut text)
-        })
-        .expect("the array has the length of the longest signature");
-        SignatureText { text, length }
+        with_keys!(self, keys => {
+            let signature = mac(newest(keys), &out[start..]);
+            out.push(b'.');
+            base64url::encode(&signature, out);
+        });
     }
 
     /// Whether `signature` is that of `message` by any of the keys, tried from the newest to the oldest.
@@ -109,25 +99,27 @@ impl Keyring {
     /// The text must be exactly what [`sign`](Keyring::sign) writes: padding, foreign characters and stray bits in the
     /// last character, all of which itsdangerous lets pass, are refused. Signatures are compared in constant time.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        if signature.len() != self.signature_len() {
+        let mut claimed = [0; LONGEST_MAC];
+        let claimed = &mut claimed[..self.mac_len()];
+        // Fails for a signature of another length, too.
+        if base64url::decode_slice(signature, claimed).is_none() {
             return false;
         }
-        let mut claimed = [0; LONGEST_MAC + 2];
-        let Ok(length) = URL_SAFE_NO_PAD.decode_slice(signature, &mut claimed) else {
-            return false;
-        };
-        let claimed = &claimed[..length];
+        let claimed = &*claimed;
         with_keys!(self, keys => keys.iter().rev().any(|key| mac(key, message).ct_eq(claimed).into()))
     }
 
     /// The length in bytes of every signature's text.
     pub fn signature_len(&self) -> usize {
-        let mac = match self.0 {
+        base64url::text_len(self.mac_len())
+    }
+
+    fn mac_len(&self) -> usize {
+        match self.0 {
             Keys::Sha1(_) => <Sha1 as OutputSizeUser>::output_size(),
             Keys::Sha256(_) => <Sha256 as OutputSizeUser>::output_size(),
             Keys::Sha512(_) => <Sha512 as OutputSizeUser>::output_size(),
-        };
-        (mac * 4).div_ceil(3)
+        }
     }
 }
 
@@ -139,16 +131,10 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// A signature as base64 text, on the stack.
-struct SignatureText {
-    text: [u8; LONGEST_TEXT],
-    length: usize,
-}
-
-impl AsRef<[u8]> for SignatureText {
-    fn as_ref(&self) -> &[u8] {
-        &self.text[..self.length]
-    }
+/// The key that signs.
+fn newest<D: EagerHash>(keys: &[Hmac<D>]) -> &Hmac<D> {
+    keys.last()
+        .expect("`derive` makes no keyring without a key")
 }
 
 /// One keyed state for each secret.

@@ -38,8 +38,10 @@
 //! - [`token`]: sealing and opening
 //! - [`json`]: JSON text as Python writes it, and what can be told of it without decoding
 
+mod base64url;
 pub mod cookie;
 pub mod json;
+pub mod json_reader;
 pub mod keyring;
 pub mod payload;
 pub mod token;

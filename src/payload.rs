@@ -1,13 +1,10 @@
 //! JSON text becomes a token's payload and comes back: base64, deflated when it pays, inflated up to a cap.
 
 use std::cell::RefCell;
-use std::sync::LazyLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use memchr::{memchr_iter, memmem};
 
+use crate::base64url::{self, encode};
 use crate::token::TokenError;
 
 /// The inflated size in bytes beyond which a payload is refused, unless another cap is set.
@@ -177,41 +174,80 @@ fn inflate(
 /// written with escapes for some of its letters, a payload may be deflated (it begins with a dot then) and a value may be
 /// quoted or stand behind blanks: whatever may be any of these is answered with yes.
 pub fn may_mention_permanent(header: &[u8]) -> bool {
-    static LOOKS: LazyLock<Vec<memmem::Finder<'static>>> = LazyLock::new(|| {
-        [b"_permanent".as_slice(), b"\\u00"]
-            .into_iter()
-            .flat_map(|word| [0, 1, 2].map(|shift| inner_text(word, shift)))
-            .map(|look| memmem::Finder::new(&look).into_owned())
-            .collect()
-    });
-    memchr_iter(b'=', header)
-        .any(|at| matches!(header.get(at + 1), Some(b'.' | b'"' | b' ' | b'\t')))
-        || LOOKS.iter().any(|look| look.find(header).is_some())
+    // One byte for each place of a stretch, set where something was seen: as many at a time as the processor compares.
+    let mut seen = [0_u8; STRETCH];
+    let mut rest = header;
+    while let Some((stretch, _)) = rest.split_first_chunk::<{ STRETCH + LOOK - 1 }>() {
+        for (at, seen) in seen.iter_mut().enumerate() {
+            *seen |= u8::from(looks_like_it([
+                stretch[at],
+                stretch[at + 1],
+                stretch[at + 2],
+                stretch[at + 3],
+            ]));
+        }
+        rest = &rest[STRETCH..];
+    }
+    // What is left of a header ends as if nothing followed it, or blanks.
+    let mut last = [0; STRETCH + LOOK - 1 + LOOK - 1];
+    last[..rest.len()].copy_from_slice(rest);
+    seen != [0; STRETCH]
+        || last
+            .windows(LOOK)
+            .any(|window| looks_like_it([window[0], window[1], window[2], window[3]]))
 }
 
-/// The base64 characters that depend on nothing but `word`, when it begins `shift` bytes into a group of three.
-fn inner_text(word: &[u8], shift: usize) -> Vec<u8> {
-    let mut text = Vec::new();
-    encode(&[&[0; 2][..shift], word].concat(), &mut text);
+/// Places that are looked at together.
+const STRETCH: usize = 32;
+
+/// Characters that are compared.
+const LOOK: usize = 4;
+
+/// How `_permanent` and the beginning of an escape for a letter look, by where they begin.
+const LOOKS: [[u8; LOOK]; 6] = [
+    inner_text(b"_perm", 0),
+    inner_text(b"_perm", 1),
+    inner_text(b"_perm", 2),
+    inner_text(b"\\u00", 0),
+    inner_text(b"\\u00", 1),
+    inner_text(b"\\u00", 2),
+];
+
+/// Without branches, so that many places are looked at in one step.
+#[allow(clippy::needless_bitwise_bool)]
+fn looks_like_it(text: [u8; LOOK]) -> bool {
+    let value = (text[0] == b'=')
+        & ((text[1] == b'.') | (text[1] == b'"') | (text[1] == b' ') | (text[1] == b'\t'));
+    LOOKS.iter().fold(value, |seen, look| {
+        seen | ((text[0] == look[0])
+            & (text[1] == look[1])
+            & (text[2] == look[2])
+            & (text[3] == look[3]))
+    })
+}
+
+/// The first base64 characters that depend on nothing but `word`, when it begins `shift` bytes into a group of three.
+const fn inner_text<const N: usize>(word: &[u8; N], shift: usize) -> [u8; LOOK] {
     // A character is six bits, a byte eight.
-    let first = (8 * shift).div_ceil(6);
-    let end = 8 * (shift + word.len()) / 6;
-    text[first..end].to_vec()
-}
-
-/// Appends unpadded URL-safe base64.
-pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + (bytes.len() * 4).div_ceil(3), 0);
-    let written = URL_SAFE_NO_PAD
-        .encode_slice(bytes, &mut out[start..])
-        .unwrap_or(0);
-    out.truncate(start + written);
+    let skipped = (8 * shift).div_ceil(6) * 6 - 8 * shift;
+    assert!(skipped + 6 * LOOK <= 8 * N);
+    let mut bits = 0_u64;
+    let mut at = 0;
+    while at < N {
+        bits = bits << 8 | word[at] as u64;
+        at += 1;
+    }
+    let bits = bits >> (8 * N - skipped - 6 * LOOK);
+    let mut text = [0; LOOK];
+    let mut at = 0;
+    while at < LOOK {
+        text[at] = base64url::ALPHABET[(bits >> (6 * (LOOK - 1 - at)) & 0x3f) as usize];
+        at += 1;
+    }
+    text
 }
 
 /// Appends what strict, unpadded URL-safe base64 stands for.
 fn decode(text: &[u8], out: &mut Vec<u8>) -> Result<(), TokenError> {
-    URL_SAFE_NO_PAD
-        .decode_vec(text, out)
-        .map_err(|_| TokenError::BadPayload)
+    base64url::decode(text, out).ok_or(TokenError::BadPayload)
 }

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memrchr;
 
+use crate::base64url;
 use crate::keyring::Keyring;
 use crate::payload::{self, Packing};
 
@@ -112,7 +111,7 @@ pub fn payload_of(token: &[u8]) -> Option<&[u8]> {
 }
 
 /// The length in bytes of the longest time: eight bytes in base64.
-const TIMESTAMP_TEXT: usize = (8_usize * 4).div_ceil(3);
+const TIMESTAMP_TEXT: usize = base64url::text_len(8);
 
 /// Appends time and signature to the payload that begins at `start`.
 fn stamp_and_sign(keyring: &Keyring, start: usize, now: u64, out: &mut Vec<u8>) {
@@ -125,19 +124,16 @@ fn stamp_and_sign(keyring: &Keyring, start: usize, now: u64, out: &mut Vec<u8>) 
 fn write_timestamp(seconds: u64, out: &mut Vec<u8>) {
     let bytes = seconds.to_be_bytes();
     let zeros = (seconds.leading_zeros() / 8) as usize;
-    payload::encode(&bytes[zeros..], out);
+    base64url::encode(&bytes[zeros..], out);
 }
 
 /// The time of a token: up to eight big-endian bytes. Leading zero bytes are allowed, as in itsdangerous.
 fn read_timestamp(text: &[u8]) -> Option<u64> {
-    if text.len() > TIMESTAMP_TEXT {
-        return None;
-    }
-    // Eleven characters are 66 bits, so never more than eight bytes; the decoder asks for room for a ninth.
-    let mut bytes = [0; 9];
-    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    let mut bytes = [0; 8];
+    let bytes = bytes.get_mut(..text.len() * 3 / 4)?;
+    base64url::decode_slice(text, bytes)?;
     Some(
-        bytes[..length]
+        bytes
             .iter()
             .fold(0, |seconds, byte| seconds << 8 | u64::from(*byte)),
     )

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use flask_session_rs::payload::{INFLATE_CAP, Packing, pack, unpack};
+use flask_session_rs::payload::{INFLATE_CAP, Packing, may_mention_permanent, pack, unpack};
 use flask_session_rs::token::TokenError;
 use proptest::prelude::*;
 
@@ -127,4 +127,42 @@ proptest! {
         behind_a_dot.extend(URL_SAFE_NO_PAD.encode(&bytes).into_bytes());
         let _ = unpacked(&behind_a_dot, cap);
     }
+}
+
+/// A payload may begin anywhere in a header, and the key anywhere in a payload.
+#[test]
+fn a_permanent_session_is_never_overlooked() {
+    for before in 0..40 {
+        for padding in 0..8 {
+            for key in [
+                "_permanent",
+                "\\u005fpermanent",
+                "_p\\u0065rmanent",
+                "_permanen\\u0074",
+            ] {
+                let json = format!("{{\"{}\":1,\"{key}\":true}}", "x".repeat(padding));
+                let mut header = "a".repeat(before).into_bytes();
+                header.push(b'=');
+                pack(json.as_bytes(), usize::MAX, &mut header);
+                assert!(may_mention_permanent(&header), "{before} {padding} {key}");
+            }
+        }
+        let mut header = "a".repeat(before).into_bytes();
+        header.extend_from_slice(b"=.");
+        assert!(may_mention_permanent(&header));
+    }
+}
+
+#[test]
+fn most_sessions_are_seen_not_to_be_permanent() {
+    assert!(!may_mention_permanent(b""));
+    assert!(!may_mention_permanent(b"a=b"));
+    let mut overlooked = 0;
+    for number in 0..1000 {
+        let json = format!("{{\"csrf_token\":\"{number:040x}\",\"user_id\":{number}}}");
+        let mut header = b"session=".to_vec();
+        pack(json.as_bytes(), usize::MAX, &mut header);
+        overlooked += u32::from(may_mention_permanent(&header));
+    }
+    assert_eq!(overlooked, 0);
 }

@@ -36,3 +36,28 @@ impl<T> Cache<T> {
         drop(dropped);
     }
 }
+
+/// The last few findings, in place: for what is asked several times in every request. The lock is
+/// never held while Python code runs.
+pub(super) struct Recent<T>(Mutex<[Option<T>; 2]>);
+
+impl<T> Recent<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new([None, None]))
+    }
+
+    /// What `read` says of the first finding that it knows. It must only compare pointers and numbers.
+    pub(super) fn find<R>(&self, read: impl Fn(&T) -> Option<R>) -> Option<R> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().flatten().find_map(read)
+    }
+
+    /// Keeps `value`, in place of the older one.
+    pub(super) fn keep(&self, value: T) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.swap(0, 1);
+        let dropped = kept[0].replace(value);
+        drop(kept);
+        drop(dropped);
+    }
+}

@@ -8,6 +8,7 @@ use super::clock;
 use super::decode::{Decoder, Proportion};
 use super::encode::{self, Coverage};
 use super::stock::Stock;
+use super::text::ascii;
 use crate::json;
 use crate::keyring::{Derivation, Digest, Keyring};
 use crate::payload::{INFLATE_CAP, Packing};
@@ -119,12 +120,12 @@ impl TokenCodec {
 
     /// The token for `obj`, sealed at `now` (seconds since 1970; the present time if not given).
     #[pyo3(signature = (obj, now = None))]
-    fn dumps(
+    fn dumps<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         obj: &Bound<'_, PyDict>,
         now: Option<u64>,
-    ) -> PyResult<Py<PyString>> {
+    ) -> PyResult<Bound<'py, PyString>> {
         let now = now_or(py, now)?;
         let mut token = Vec::with_capacity(512);
         if self.seal(obj, now, &mut token)? == Coverage::Flask {
@@ -150,6 +151,7 @@ impl TokenCodec {
         let now = now_or(py, now)?;
         let decoder = Decoder {
             serializer: Stock::get(py)?.session_serializer.bind(py),
+            tags: None,
         };
         match octets(token) {
             Ok(token) => self.open(py, token, now, max_age, &decoder),
@@ -201,9 +203,4 @@ pub(super) fn octets<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
         Ok(bytes) => Ok(bytes.as_bytes()),
         Err(_) => Err(PyTypeError::new_err("expected str or bytes")),
     }
-}
-
-/// A Python string of text that is ASCII by its making.
-pub(super) fn ascii(py: Python<'_>, text: &[u8]) -> PyResult<Py<PyString>> {
-    Ok(PyString::from_bytes(py, text)?.unbind())
 }

@@ -115,6 +115,10 @@ impl Texts {
         let dated = dump_cookie.call((name, VALUE), Some(&keywords))?;
         let session = session.cast::<PyString>()?.to_str()?;
         let dated = dated.cast::<PyString>()?.to_str()?;
+        // The name is written as it is given; native code writes ASCII.
+        if !session.is_ascii() {
+            return Ok(None);
+        }
         let (Some(session), Some(dated)) = (
             Template::split(session, VALUE, None),
             Template::split(dated, VALUE, Some(EXPIRES)),

@@ -1,16 +1,20 @@
 //! Flask's tagged JSON to Python objects, read straight from the text with no tree in between.
 
-use std::cell::Cell;
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
+
+use super::plan::Tags;
+use super::text::ascii;
+use crate::json_reader::{Next, Reader, Text, Token, unescape};
+
+/// Nesting that is read natively. What is deeper goes to Flask's decoder, which reads it or raises its own
+/// `RecursionError`.
+const MAX_DEPTH: usize = 64;
 
 /// The keys by which Flask marks a type in JSON (`flask.json.tag`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub(super) enum Proportion {
 pub(super) struct Decoder<'a, 'py> {
     /// A `TaggedJSONSerializer` with the shipped tags and no other.
     pub serializer: &'a Bound<'py, PyAny>,
+    /// Its tags when that was seen; None for one that nobody changes.
+    pub tags: Option<&'a Tags>,
 }
 
 impl<'py> Decoder<'_, 'py> {
@@ -101,15 +107,30 @@ impl<'py> Decoder<'_, 'py> {
         text: &[u8],
         proportion: Proportion,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Ok(text) = std::str::from_utf8(text) else {
-            return Ok(None);
-        };
-        if let Some(value) = natively(py, text)? {
+        if let Some(value) = self.natively(py, text)? {
             return Ok(value.cast_into_exact::<PyDict>().ok());
         }
-        match proportion {
-            Proportion::Kept => self.with_flask(py, text),
-            Proportion::KeptByNative => Ok(None),
+        match (proportion, std::str::from_utf8(text)) {
+            (Proportion::Kept, Ok(text)) => self.with_flask(py, text),
+            _ => Ok(None),
+        }
+    }
+
+    /// None for text that native code does not read.
+    fn natively(&self, py: Python<'py>, text: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut builder = Builder {
+            py,
+            tags: self.tags,
+            reader: Reader::new(text),
+        };
+        match builder.value(0) {
+            Ok(value) => Ok(builder.reader.is_at_end().then_some(value)),
+            Err(Unread::Raised(error)) if !error.is_instance_of::<PyException>(py) => {
+                // A `KeyboardInterrupt` or its like, raised while a value was built: not ours to
+                // swallow.
+                Err(error)
+            }
+            Err(_) => Ok(None),
         }
     }
 
@@ -128,129 +149,91 @@ impl<'py> Decoder<'_, 'py> {
     }
 }
 
-/// None for text that native code does not read.
-fn natively<'py>(py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let interrupt = Cell::new(None);
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Value {
-        py,
-        interrupt: &interrupt,
-    };
-    let value = value.deserialize(&mut reader);
-    match interrupt.take() {
-        Some(interrupt) => Err(interrupt),
-        None => Ok(value.ok().filter(|_| reader.end().is_ok())),
+/// Why a text is left to Flask's decoder.
+enum Unread {
+    /// Not what Flask's encoder writes.
+    Foreign,
+    /// A constructor refused it.
+    Raised(PyErr),
+}
+
+impl From<PyErr> for Unread {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
     }
 }
 
-#[derive(Clone, Copy)]
-struct Value<'i, 'py> {
-    py: Python<'py>,
-    /// A `KeyboardInterrupt` or its like, raised while a value was built: not ours to swallow.
-    interrupt: &'i Cell<Option<PyErr>>,
+impl<'a, 'py> From<pyo3::CastError<'a, 'py>> for Unread {
+    fn from(_: pyo3::CastError<'a, 'py>) -> Self {
+        Self::Foreign
+    }
 }
 
-impl<'py> Value<'_, 'py> {
-    /// The value behind a tag; serde's error says that Flask's decoder is to read the text.
-    fn untag<E: Error>(self, tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, E> {
-        let py = value.py();
-        untag(tag, value).map_err(|shape| {
-            if let UnexpectedShape::Raised(error) = shape
-                && !error.is_instance_of::<PyException>(py)
-            {
-                self.interrupt.set(Some(error));
-            }
-            ask_flask(())
+/// Makes Python objects of what is read.
+struct Builder<'t, 'py> {
+    py: Python<'py>,
+    tags: Option<&'t Tags>,
+    reader: Reader<'t>,
+}
+
+impl<'py> Builder<'_, 'py> {
+    fn value(&mut self, depth: usize) -> Result<Bound<'py, PyAny>, Unread> {
+        let py = self.py;
+        Ok(match self.reader.value().ok_or(Unread::Foreign)? {
+            Token::Str(text) => self.text(text)?.into_any(),
+            Token::Int(value) => into_any(value.into_pyobject(py)),
+            Token::Bool(value) => PyBool::new(py, value).to_owned().into_any(),
+            Token::Null => py.None().into_bound(py),
+            Token::Float(value) => into_any(value.into_pyobject(py)),
+            Token::Array | Token::Object if depth >= MAX_DEPTH => return Err(Unread::Foreign),
+            Token::Array => self.array(depth + 1)?,
+            Token::Object => self.object(depth + 1)?,
         })
     }
-}
 
-impl<'de, 'py> DeserializeSeed<'de> for Value<'_, 'py> {
-    type Value = Bound<'py, PyAny>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-/// serde's error carries no value: the text is then Flask's to read.
-fn ask_flask<E: Error>(_: impl fmt::Debug) -> E {
-    E::custom("not read natively")
-}
-
-impl<'de, 'py> Visitor<'de> for Value<'_, 'py> {
-    type Value = Bound<'py, PyAny>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
+    fn text(&self, text: Text<'_>) -> Result<Bound<'py, PyString>, Unread> {
+        Ok(match text {
+            Text::Ascii(text) => ascii(self.py, text)?,
+            Text::Unicode(text) => PyString::new(self.py, text),
+            Text::Escaped(raw) => {
+                let mut text = String::with_capacity(raw.len());
+                unescape(raw, &mut text).ok_or(Unread::Foreign)?;
+                PyString::new(self.py, &text)
+            }
+        })
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(pyo3::types::PyBool::new(self.py, value)
-            .to_owned()
-            .into_any())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(into_any(value.into_pyobject(self.py)))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(into_any(value.into_pyobject(self.py)))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        // serde_json gives integers past 64 bits, and -0, as floats. From 2^63 on, and at zero, a
-        // float may have been an integer.
-        if value.abs() >= 9_223_372_036_854_775_808.0 || (value == 0.0 && value.is_sign_negative())
-        {
-            return Err(ask_flask(value));
-        }
-        Ok(into_any(value.into_pyobject(self.py)))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(PyString::new(self.py, value).into_any())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(self.py.None().into_bound(self.py))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+    fn array(&mut self, depth: usize) -> Result<Bound<'py, PyAny>, Unread> {
         let list = PyList::empty(self.py);
-        while let Some(item) = items.next_element_seed(self)? {
-            list.append(item).map_err(ask_flask)?;
+        let mut index = 0;
+        while let Next::One(()) = self.reader.item(index).ok_or(Unread::Foreign)? {
+            list.append(self.value(depth)?)?;
+            index += 1;
         }
         Ok(list.into_any())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let py = self.py;
-        let dict = PyDict::new(py);
-        let Some((key, tag)) = entries.next_key_seed(Key { py })? else {
-            return Ok(dict.into_any());
-        };
-        let value = entries.next_value_seed(self)?;
-        let Some(mut next) = entries.next_key_seed(Key { py })? else {
-            if let Some(tag) = tag {
-                return self.untag(tag, &value);
+    fn object(&mut self, depth: usize) -> Result<Bound<'py, PyAny>, Unread> {
+        let dict = PyDict::new(self.py);
+        let mut tag = None;
+        let mut index = 0;
+        while let Next::One(text) = self.reader.key(index).ok_or(Unread::Foreign)? {
+            let key = self.text(text)?;
+            if index == 0 {
+                tag = Tag::of(key.to_str()?);
             }
-            dict.set_item(key, value).map_err(ask_flask)?;
-            return Ok(dict.into_any());
-        };
-        dict.set_item(key, value).map_err(ask_flask)?;
-        loop {
-            let value = entries.next_value_seed(self)?;
-            dict.set_item(next.0, value).map_err(ask_flask)?;
-            match entries.next_key_seed(Key { py })? {
-                Some(key) => next = key,
-                None => break,
-            }
+            dict.set_item(key, self.value(depth)?)?;
+            index += 1;
         }
-        // The same key over again is one item, and may be a tag.
-        if tag.is_some() && dict.len() == 1 {
-            return Err(ask_flask(()));
+        if let Some(tag) = tag
+            && dict.len() == 1
+        {
+            // The same key over again is one item: nothing that Flask writes.
+            let stands = index == 1 && self.tags.is_none_or(|tags| tags.keys_unchanged(self.py));
+            return match dict.iter().next() {
+                Some((_, value)) if stands => untag(tag, &value),
+                _ => Err(Unread::Foreign),
+            };
         }
         Ok(dict.into_any())
     }
@@ -263,52 +246,8 @@ fn into_any<T>(result: Result<Bound<'_, T>, std::convert::Infallible>) -> Bound<
     }
 }
 
-struct Key<'py> {
-    py: Python<'py>,
-}
-
-impl<'de, 'py> DeserializeSeed<'de> for Key<'py> {
-    type Value = (Bound<'py, PyString>, Option<Tag>);
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl<'py> Visitor<'_> for Key<'py> {
-    type Value = (Bound<'py, PyString>, Option<Tag>);
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON key")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok((PyString::new(self.py, key), Tag::of(key)))
-    }
-}
-
-/// Why a tagged value is left to Flask's decoder.
-enum UnexpectedShape {
-    /// Not what Flask's encoder writes.
-    Foreign,
-    /// A constructor refused it.
-    Raised(PyErr),
-}
-
-impl From<PyErr> for UnexpectedShape {
-    fn from(error: PyErr) -> Self {
-        Self::Raised(error)
-    }
-}
-
-impl<'a, 'py> From<pyo3::CastError<'a, 'py>> for UnexpectedShape {
-    fn from(_: pyo3::CastError<'a, 'py>) -> Self {
-        Self::Foreign
-    }
-}
-
 /// The value behind a tag, where it has the shape that Flask's own encoder gives it.
-fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, UnexpectedShape> {
+fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Unread> {
     let py = value.py();
     if tag == Tag::Tuple {
         return Ok(value.cast_exact::<PyList>()?.to_tuple().into_any());
@@ -325,7 +264,7 @@ fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, 
         Tag::Bytes | Tag::Dict | Tag::Tuple => {
             let bytes = STANDARD
                 .decode(text.to_str()?)
-                .map_err(|_| UnexpectedShape::Foreign)?;
+                .map_err(|_| Unread::Foreign)?;
             return Ok(PyBytes::new(py, &bytes).into_any());
         }
     };
@@ -333,16 +272,13 @@ fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, 
 }
 
 /// `TagDict.to_python`: the only key loses the two characters that kept it from being a tag.
-fn untag_dict<'py>(dict: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>, UnexpectedShape> {
+fn untag_dict<'py>(dict: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>, Unread> {
     let mut entries = dict.iter();
     let (Some((key, value)), None) = (entries.next(), entries.next()) else {
-        return Err(UnexpectedShape::Foreign);
+        return Err(Unread::Foreign);
     };
     let key = key.cast_exact::<PyString>()?;
-    let key = key
-        .to_str()?
-        .strip_suffix("__")
-        .ok_or(UnexpectedShape::Foreign)?;
+    let key = key.to_str()?.strip_suffix("__").ok_or(Unread::Foreign)?;
     let dict = PyDict::new(dict.py());
     dict.set_item(key, value)?;
     Ok(dict.into_any())

@@ -13,6 +13,7 @@ mod plan;
 mod secure_cookie;
 mod session;
 mod stock;
+mod text;
 
 use pyo3::prelude::pymodule;
 

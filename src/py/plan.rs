@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 
-use super::cache::Cache;
+use super::cache::{Cache, Recent};
 use super::codec::{TokenCodec, derivation_named, digest_named, octets};
 use super::stock::{HOOKS, JSON_ATTRIBUTES, Shipped, Stock};
 use crate::keyring::Keyring;
@@ -42,21 +42,20 @@ pub(super) struct Native {
 /// The plans of one interface object, and what is known of the classes it met.
 pub(super) struct Plans {
     kept: Cache<Plan>,
+    interface: Interfaces,
     requests: Verdicts,
     responses: Verdicts,
 }
 
 impl Plan {
+    /// The serializer's tags; None for a serializer of another kind than Flask's.
+    pub(super) fn tags(&self) -> Option<&Tags> {
+        self.seen.tags.as_ref()
+    }
+
     /// What native code works with; None where Flask answers.
     pub(super) fn native(&self) -> Option<&Native> {
         self.native.as_ref()
-    }
-
-    /// Whether the interface's methods are those that the plan was made for. Enough for a session
-    /// that nobody used: no other customisation bears on it.
-    pub(super) fn holds_for(&self, interface: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.seen.interface.is_class_of(interface)
-            && same_pairs(&self.seen.attributes, &attributes_of(interface)?))
     }
 }
 
@@ -64,6 +63,7 @@ impl Plans {
     pub(super) const fn new() -> Self {
         Self {
             kept: Cache::new(),
+            interface: Interfaces::new(),
             requests: Verdicts::new(),
             responses: Verdicts::new(),
         }
@@ -93,6 +93,12 @@ impl Plans {
             self.kept.keep(Arc::clone(&plan));
         }
         Ok(plan.native.is_some().then_some((plan, parts.config)))
+    }
+
+    /// Whether the interface's methods and session class are those of the package. Enough for a
+    /// session that needs no cookie: no setting bears on it.
+    pub(super) fn interface_is_shipped(&self, interface: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.interface.holds(interface)
     }
 
     /// Whether the request's cookies are read as Flask's request class reads them.
@@ -177,7 +183,7 @@ struct Seen {
     /// `SECRET_KEY_FALLBACKS` is a list: it can change in place.
     fallbacks: Vec<Py<PyAny>>,
     /// The attributes of the interface object itself.
-    attributes: Vec<(Py<PyAny>, Py<PyAny>)>,
+    attributes: Attributes,
     /// None for a serializer of another kind than Flask's.
     tags: Option<Tags>,
 }
@@ -209,10 +215,7 @@ impl Seen {
             json: Class::of(json),
             settings: settings.each_ref().map(|value| value.clone().unbind()),
             fallbacks: items(&settings[1]).map(Bound::unbind).collect(),
-            attributes: attributes_of(interface)?
-                .iter()
-                .map(|(name, value)| (name.unbind(), value.unbind()))
-                .collect(),
+            attributes: Attributes::of(&attributes_of(interface)?),
             tags: interface
                 .getattr("serializer")
                 .and_then(|serializer| Tags::of(&serializer))
@@ -237,7 +240,7 @@ impl Seen {
             || !self
                 .tags
                 .as_ref()
-                .is_none_or(|tags| tags.unchanged(app.py()))
+                .is_none_or(|tags| tags.order_unchanged(app.py()))
         {
             return Ok(false);
         }
@@ -247,17 +250,33 @@ impl Seen {
         Ok(!has_own_methods(&parts.json)?
             && self.settings.iter().zip(&settings).all(|(a, b)| a.is(b))
             && same_items(&self.fallbacks, items(&settings[1]))
-            && same_pairs(&self.attributes, &attributes_of(interface)?))
+            && self.attributes.are(&attributes_of(interface)?))
     }
 }
 
-fn same_pairs(kept: &[(Py<PyAny>, Py<PyAny>)], found: &Bound<'_, PyDict>) -> bool {
-    kept.len() == found.len()
-        && (kept.is_empty()
-            || kept
+/// The attributes of an object itself, at one moment.
+struct Attributes(Vec<(Py<PyAny>, Py<PyAny>)>);
+
+impl Attributes {
+    fn of(attributes: &Bound<'_, PyDict>) -> Self {
+        Self(
+            attributes
                 .iter()
-                .zip(found.iter())
-                .all(|((name, value), found)| name.is(&found.0) && value.is(&found.1)))
+                .map(|(name, value)| (name.unbind(), value.unbind()))
+                .collect(),
+        )
+    }
+
+    /// Whether they still are the same objects.
+    fn are(&self, found: &Bound<'_, PyDict>) -> bool {
+        self.0.len() == found.len()
+            && (self.0.is_empty()
+                || self
+                    .0
+                    .iter()
+                    .zip(found.iter())
+                    .all(|((name, value), found)| name.is(&found.0) && value.is(&found.1)))
+    }
 }
 
 fn same_items<'py>(kept: &[Py<PyAny>], mut found: impl Iterator<Item = Bound<'py, PyAny>>) -> bool {
@@ -267,8 +286,8 @@ fn same_items<'py>(kept: &[Py<PyAny>], mut found: impl Iterator<Item = Bound<'py
 }
 
 /// The tags of a serializer, in its list and in its mapping. They can be registered at any time, on
-/// the object that all of Flask shares.
-struct Tags {
+/// the object that all of Flask shares, and are then in both.
+pub(super) struct Tags {
     order: Py<PyList>,
     in_order: Vec<Py<PyAny>>,
     by_key: Py<PyDict>,
@@ -287,41 +306,37 @@ impl Tags {
         })
     }
 
+    /// Whether the tags are those that are tried when a session is written, and as many by key.
+    ///
     /// Compares pointers only: the tags themselves are spread over memory, and reading them would
     /// cost more than all else that a request compares.
     #[allow(unsafe_code)]
-    fn unchanged(&self, py: Python<'_>) -> bool {
-        let (order, by_key) = (self.order.bind(py), self.by_key.bind(py));
-        if order.len() != self.in_order.len() || by_key.len() != self.in_dict.len() {
-            return false;
-        }
-        let same_list = with_critical_section(order, || {
-            // SAFETY: the list is locked (or the GIL held) and each index is checked to be in it;
-            // the borrowed pointers are only compared.
-            self.in_order
-                .iter()
-                .enumerate()
-                .all(|(index, kept)| unsafe {
-                    index < order.len()
-                        && ffi::PyList_GET_ITEM(order.as_ptr(), index.cast_signed())
-                            == kept.as_ptr()
-                })
-        });
-        same_list
-            && with_critical_section(by_key, || {
-                let (mut position, mut value) = (0, std::ptr::null_mut());
-                // SAFETY: the dict is locked (or the GIL held) and nothing changes it between the
-                // steps; the borrowed pointers are only compared.
-                self.in_dict.iter().all(|kept| unsafe {
-                    ffi::PyDict_Next(
-                        by_key.as_ptr(),
-                        &raw mut position,
-                        std::ptr::null_mut(),
-                        &raw mut value,
-                    ) != 0
-                        && value == kept.as_ptr()
-                })
+    fn order_unchanged(&self, py: Python<'_>) -> bool {
+        let order = self.order.bind(py);
+        order.len() == self.in_order.len()
+            && self.by_key.bind(py).len() == self.in_dict.len()
+            && with_critical_section(order, || {
+                // SAFETY: the list is locked (or the GIL held) and each index is checked to be in
+                // it; the borrowed pointers are only compared.
+                self.in_order
+                    .iter()
+                    .enumerate()
+                    .all(|(index, kept)| unsafe {
+                        index < order.len()
+                            && ffi::PyList_GET_ITEM(order.as_ptr(), index.cast_signed())
+                                == kept.as_ptr()
+                    })
             })
+    }
+
+    /// Whether the keys stand for the tags that they stood for: asked when one is read.
+    pub(super) fn keys_unchanged(&self, py: Python<'_>) -> bool {
+        let by_key = self.by_key.bind(py);
+        by_key.len() == self.in_dict.len()
+            && by_key
+                .iter()
+                .zip(&self.in_dict)
+                .all(|((_, value), kept)| kept.is(&value))
     }
 }
 
@@ -368,7 +383,7 @@ fn version(object: &Bound<'_, PyAny>) -> u32 {
 }
 
 /// Which classes are as shipped, in what matters here.
-struct Verdicts(Cache<Verdict>);
+struct Verdicts(Recent<Verdict>);
 
 struct Verdict {
     class: Class,
@@ -377,22 +392,71 @@ struct Verdict {
 
 impl Verdicts {
     const fn new() -> Self {
-        Self(Cache::new())
+        Self(Recent::new())
     }
 
     fn holds(&self, object: &Bound<'_, PyAny>, shipped: &Shipped) -> PyResult<bool> {
-        let known = self.0.find(|known| known.class.is_class_of(object));
+        let known = self
+            .0
+            .find(|known| known.class.is_class_of(object).then_some(known.shipped));
         if let Some(known) = known {
-            return Ok(known.shipped);
+            return Ok(known);
         }
         let shipped = shipped.unchanged_in(&object.get_type())?;
         // Looking the attributes up has given the class a number, where it had none.
         let class = Class::of(object);
         if class.version != 0 {
-            self.0.keep(Arc::new(Verdict { class, shipped }));
+            self.0.keep(Verdict { class, shipped });
         }
         Ok(shipped)
     }
+}
+
+/// Which interface objects have the methods and the session class of the package.
+struct Interfaces(Recent<Interface>);
+
+struct Interface {
+    class: Class,
+    /// The attributes of the object itself.
+    attributes: Attributes,
+    shipped: bool,
+}
+
+impl Interfaces {
+    const fn new() -> Self {
+        Self(Recent::new())
+    }
+
+    fn holds(&self, interface: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let attributes = attributes_of(interface)?;
+        let known = self.0.find(|known| {
+            (known.class.is_class_of(interface) && known.attributes.are(&attributes))
+                .then_some(known.shipped)
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let shipped = has_shipped_hooks(interface, &attributes)?;
+        let class = Class::of(interface);
+        if class.version != 0 {
+            self.0.keep(Interface {
+                class,
+                attributes: Attributes::of(&attributes),
+                shipped,
+            });
+        }
+        Ok(shipped)
+    }
+}
+
+fn has_shipped_hooks(
+    interface: &Bound<'_, PyAny>,
+    attributes: &Bound<'_, PyDict>,
+) -> PyResult<bool> {
+    let stock = Stock::get(interface.py())?;
+    Ok(stock.interface.unchanged_in(&interface.get_type())?
+        && !attributes.iter().any(|(name, _)| is_hook(&name))
+        && interface.getattr("session_class")?.is(&stock.session))
 }
 
 impl Plan {
@@ -427,11 +491,7 @@ impl Native {
         let py = app.py();
         let stock = Stock::get(py)?;
         let serializer = interface.getattr("serializer")?;
-        if !stock.interface.unchanged_in(&interface.get_type())?
-            || attributes_of(interface)?
-                .iter()
-                .any(|(name, _)| is_hook(&name))
-            || !interface.getattr("session_class")?.is(&stock.session)
+        if !has_shipped_hooks(interface, &attributes_of(interface)?)?
             || !stock.app.unchanged_in(&app.get_type())?
             || !json.get_type().is(&stock.json_provider)
             || !stock.json.unchanged_in(&json.get_type())?

@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::clock;
-use super::codec::ascii;
 use super::cookie_settings::CookieSettings;
 use super::decode::Decoder;
 use super::encode::Coverage;
@@ -16,6 +15,7 @@ use super::headers::Headers;
 use super::plan::{Native, Plan, Plans};
 use super::session::Session;
 use super::stock::Stock;
+use super::text::ascii;
 use crate::cookie;
 use crate::json::{self, Flag};
 use crate::payload::{self, INFLATE_CAP};
@@ -62,6 +62,7 @@ impl SealedCookie {
             };
             let decoder = Decoder {
                 serializer: native.serializer.bind(py),
+                tags: self.plan.tags(),
             };
             native.codec.open(py, &token, now, native.max_age, &decoder)
         })
@@ -132,33 +133,25 @@ impl SecureCookieInterface {
         let Some((plan, _)) = this.plans.current(slf.as_any(), app)? else {
             return Ok(Answer::AskFlask);
         };
-        let class = Stock::get(py)?.session.bind(py);
-        let Some(header) = this.cookie_header(request)? else {
+        if !this.plans.request_is_shipped(request)? {
             return Ok(Answer::AskFlask);
-        };
-        Ok(Answer::Native(match header {
-            Header::Absent => class.call0()?.cast_into::<Session>()?,
-            Header::Present(header) => Session::lazy(class, SealedCookie { header, plan })?,
-        }))
-    }
-
-    /// None where the request reads its cookies in a way of its own.
-    fn cookie_header(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<Header>> {
-        let py = request.py();
-        if !self.plans.request_is_shipped(request)? {
-            return Ok(None);
         }
+        let class = Stock::get(py)?.session.bind(py);
         let environ = request.getattr(intern!(py, "environ"))?;
         let Ok(environ) = environ.cast_into_exact::<PyDict>() else {
-            return Ok(None);
+            return Ok(Answer::AskFlask);
         };
         let Some(header) = environ.get_item(intern!(py, "HTTP_COOKIE"))? else {
-            return Ok(Some(Header::Absent));
+            return Ok(Answer::Native(Session::empty(class)?));
         };
-        match header.cast_into_exact::<PyString>() {
-            Ok(header) => Ok(Some(Header::Present(header.unbind()))),
-            Err(_) => Ok(None),
-        }
+        let Ok(header) = header.cast_into_exact::<PyString>() else {
+            return Ok(Answer::AskFlask);
+        };
+        let sealed = SealedCookie {
+            header: header.unbind(),
+            plan,
+        };
+        Ok(Answer::Native(Session::lazy(class, sealed)?))
     }
 
     fn try_save(
@@ -172,12 +165,18 @@ impl SecureCookieInterface {
             return Ok(Answer::AskFlask);
         }
         let session = session.cast::<Session>()?;
-        let untouched = session.get().untouched_source(py);
-        if let Some(sealed) = &untouched
-            && sealed.plan.holds_for(slf)?
-            && !sealed.may_be_permanent(py)
-        {
-            return Ok(Answer::Native(()));
+        let state = session.get();
+        if !this.plans.interface_is_shipped(slf)? {
+            return Ok(Answer::AskFlask);
+        }
+        let untouched = state.is_untouched();
+        let needs_no_cookie = if untouched {
+            !state.source_may_be_permanent(py)
+        } else {
+            !state.is_modified() && !is_permanent(Session::dict(session)?)?
+        };
+        if needs_no_cookie {
+            return this.save_nothing(session, response);
         }
         let Some((plan, config)) = this.plans.current(slf.as_any(), app)? else {
             return Ok(Answer::AskFlask);
@@ -195,11 +194,11 @@ impl SecureCookieInterface {
             native,
             response,
         };
-        if let Some(sealed) = untouched {
+        if untouched && let Some(sealed) = state.source(py) {
             if !refresh.is_truthy()? {
                 return Ok(Answer::Native(()));
             }
-            match sealed.refresh_due(py)? {
+            match sealed.refresh_due(py, native)? {
                 Refresh::NotDue => return Ok(Answer::Native(())),
                 Refresh::Reseal(payload) => {
                     return save.set_cookie(session, Permanent::Yes, |now, token| {
@@ -211,32 +210,57 @@ impl SecureCookieInterface {
             }
         }
         let data = Session::dict(session)?;
-        let state = session.get();
         if data.is_empty() {
             // A deletion is rare: Flask's own code does it.
             if state.is_modified() {
                 return Ok(Answer::AskFlask);
             }
-            return save.nothing(session);
+            return this.save_nothing(session, response);
         }
-        let permanent = match data.get_item(intern!(py, "_permanent"))? {
-            Some(permanent) if permanent.is_truthy()? => Permanent::Yes,
-            _ => Permanent::No,
+        let permanent = if is_permanent(data)? {
+            Permanent::Yes
+        } else {
+            Permanent::No
         };
         let refresh_due = permanent == Permanent::Yes && refresh.is_truthy()?;
         if !state.is_modified() && !refresh_due {
-            return save.nothing(session);
+            return this.save_nothing(session, response);
         }
         save.set_cookie(session, permanent, |now, token| {
             native.codec.seal(data, now, token)
         })
     }
+
+    /// No cookie; Vary if the session was read.
+    fn save_nothing<'py>(
+        &self,
+        session: &Bound<'py, Session>,
+        response: &Bound<'py, PyAny>,
+    ) -> PyResult<Answer<()>> {
+        if session.get().is_accessed() {
+            let Some(headers) = self.headers(response)? else {
+                return Ok(Answer::AskFlask);
+            };
+            headers.vary_on_cookie(response)?;
+        }
+        Ok(Answer::Native(()))
+    }
+
+    /// The response's headers, if they are set as Flask's response class sets them.
+    fn headers<'py>(&self, response: &Bound<'py, PyAny>) -> PyResult<Option<Headers<'py>>> {
+        if !self.plans.response_is_shipped(response)? {
+            return Ok(None);
+        }
+        Headers::of(response)
+    }
 }
 
-/// The request's Cookie header.
-enum Header {
-    Absent,
-    Present(Py<PyString>),
+/// `session.permanent`.
+fn is_permanent(data: &Bound<'_, PyDict>) -> PyResult<bool> {
+    match data.get_item(intern!(data.py(), "_permanent"))? {
+        Some(permanent) => permanent.is_truthy(),
+        None => Ok(false),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -257,17 +281,14 @@ enum Refresh {
 impl SealedCookie {
     /// Whether the cookie can hold a permanent session, judged by its text. Nothing is decoded, nor
     /// even the cookie looked for: the whole header is searched.
-    fn may_be_permanent(&self, py: Python<'_>) -> bool {
+    pub(super) fn may_be_permanent(&self, py: Python<'_>) -> bool {
         header_text(self.header.bind(py)).is_none_or(payload::may_mention_permanent)
     }
 
     /// Called when `SESSION_REFRESH_EACH_REQUEST` is on: Flask then sets the cookie of every permanent
     /// session again. No object is built to find out, and no signature is verified for a session
     /// that does not call itself permanent.
-    fn refresh_due(&self, py: Python<'_>) -> PyResult<Refresh> {
-        let Some(native) = self.plan.native() else {
-            return Ok(Refresh::Unclear);
-        };
+    fn refresh_due(&self, py: Python<'_>, native: &Native) -> PyResult<Refresh> {
         let Some(header) = header_text(self.header.bind(py)) else {
             return Ok(Refresh::NotDue);
         };
@@ -321,26 +342,6 @@ struct Save<'a, 'py> {
 }
 
 impl<'py> Save<'_, 'py> {
-    /// No cookie; Vary if the session was read.
-    fn nothing(&self, session: &Bound<'py, Session>) -> PyResult<Answer<()>> {
-        if session.get().is_accessed() {
-            let Some(headers) = self.headers()? else {
-                return Ok(Answer::AskFlask);
-            };
-            headers.vary_on_cookie(self.response)?;
-        }
-        Ok(Answer::Native(()))
-    }
-
-    /// The response's headers, if they are set as Flask's response class sets them.
-    fn headers(&self) -> PyResult<Option<Headers<'py>>> {
-        let plans = &self.interface.plans;
-        if !plans.response_is_shipped(self.response)? {
-            return Ok(None);
-        }
-        Headers::of(self.response)
-    }
-
     /// Vary and Set-Cookie, with the token that `seal` appends for the present time. Nothing is
     /// done to the response unless all of it is.
     fn set_cookie(
@@ -350,7 +351,7 @@ impl<'py> Save<'_, 'py> {
         seal: impl FnOnce(u64, &mut Vec<u8>) -> PyResult<Coverage>,
     ) -> PyResult<Answer<()>> {
         let py = self.response.py();
-        let Some(headers) = self.headers()? else {
+        let Some(headers) = self.interface.headers(self.response)? else {
             return Ok(Answer::AskFlask);
         };
         let Some(settings) = self.interface.cookies.current(self.config)? else {
@@ -391,7 +392,7 @@ impl<'py> Save<'_, 'py> {
         if fits {
             let mut value = Vec::with_capacity(length);
             template.write(&token, expires, &mut value);
-            headers.set_cookie(ascii(py, &value)?.bind(py))?;
+            headers.set_cookie(&ascii(py, &value)?)?;
         } else {
             // werkzeug warns of the size, in its own words.
             self.set_cookie_with_werkzeug(&token, expires)?;
@@ -407,9 +408,8 @@ impl<'py> Save<'_, 'py> {
         let py = self.response.py();
         let method = self.response.getattr(intern!(py, "set_cookie"))?;
         let function = method.getattr_opt(intern!(py, "__func__"))?;
-        let class = self.response.get_type();
-        let shipped = class.getattr(intern!(py, "set_cookie"))?;
-        Ok(!function.is_some_and(|function| function.is(&shipped)))
+        let shipped = &Stock::get(py)?.set_cookie;
+        Ok(!function.is_some_and(|function| function.is(shipped)))
     }
 
     /// Whether the application context is this application's: the JSON provider that Flask's

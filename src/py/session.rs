@@ -60,12 +60,34 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// A new session of the type `class`, as calling it without arguments gives.
+    #[allow(unsafe_code)]
+    pub(super) fn empty<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, Self>> {
+        let py = class.py();
+        // SAFETY: the class is a subclass of this one and inherits its constructor, which takes any
+        // arguments and gives a new reference to an instance, or null with an exception set. Calling
+        // the class would look for `__init__` besides, which does nothing without arguments.
+        unsafe {
+            let construct = (*class.as_type_ptr()).tp_new;
+            let Some(construct) = construct else {
+                return class.call0()?.cast_into::<Self>().map_err(PyErr::from);
+            };
+            let arguments = PyTuple::empty(py);
+            let session = construct(
+                class.as_type_ptr(),
+                arguments.as_ptr(),
+                std::ptr::null_mut(),
+            );
+            Ok(Bound::from_owned_ptr_or_err(py, session)?.cast_into_unchecked())
+        }
+    }
+
     /// A new session of the type `class` that will be filled from `source` when it is first used.
     pub(super) fn lazy<'py>(
         class: &Bound<'py, PyType>,
         source: SealedCookie,
     ) -> PyResult<Bound<'py, Self>> {
-        let session = class.call0()?.cast_into::<Self>()?;
+        let session = Self::empty(class)?;
         let py = session.py();
         session
             .as_super()
@@ -84,15 +106,21 @@ impl Session {
         self.modified.load(Ordering::Relaxed)
     }
 
-    /// The cookie that this session will be loaded from, as long as nobody has used the session.
-    pub(super) fn untouched_source(&self, py: Python<'_>) -> Option<SealedCookie> {
-        if self.loaded.load(Ordering::Acquire) || self.is_accessed() || self.is_modified() {
-            return None;
-        }
-        self.source(py)
+    /// Whether nobody has used the session yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        !self.loaded.load(Ordering::Acquire) && !self.is_accessed() && !self.is_modified()
     }
 
-    fn source(&self, py: Python<'_>) -> Option<SealedCookie> {
+    /// Whether the cookie that an untouched session would be loaded from can hold a permanent one.
+    pub(super) fn source_may_be_permanent(&self, py: Python<'_>) -> bool {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source
+            .as_ref()
+            .is_some_and(|source| source.may_be_permanent(py))
+    }
+
+    /// What the session will be loaded from; None once it is.
+    pub(super) fn source(&self, py: Python<'_>) -> Option<SealedCookie> {
         self.source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -140,6 +140,8 @@ pub(super) struct Stock {
     pub session: Py<PyType>,
     /// `flask.globals._cv_app`: the context variable of the application context.
     pub app_context: Py<PyAny>,
+    /// `flask.Response.set_cookie`.
+    pub set_cookie: Py<PyAny>,
     /// `werkzeug.http.dump_cookie`.
     pub dump_cookie: Py<PyAny>,
     /// `hashlib` functions, each with the name of its digest; Flask's lazy SHA-1 is among them.
@@ -192,6 +194,7 @@ impl Stock {
             headers: class("werkzeug.datastructures", "Headers")?.unbind(),
             session: class("flask_session_rs.sessions", "SecureCookieSession")?.unbind(),
             app_context: py.import("flask.globals")?.getattr("_cv_app")?.unbind(),
+            set_cookie: class("flask", "Response")?.getattr("set_cookie")?.unbind(),
             dump_cookie: py.import("werkzeug.http")?.getattr("dump_cookie")?.unbind(),
             digests,
             interface: Shipped::of(&ours, &HOOKS)?,
