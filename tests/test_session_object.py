@@ -196,7 +196,9 @@ READS: dict[str, Callable[[Any], Any]] = {
     "session of a session": lambda s: dict(type(s)(s)),
     "json": lambda s: json.dumps({k: str(v) for k, v in s.items()}),
     "json C": lambda s: json.dumps(s, default=stringify),
-    "json indent": lambda s: json.dumps(s, default=stringify, indent=2),
+    # CPython 3.13 indents in C, which writes an empty session with a blank line in its braces if
+    # it was not known to be empty before.
+    "json indent": lambda s: json.dumps(s, default=stringify, indent=2).replace("\n  \n", ""),
     "json sorted": lambda s: json.dumps(s, default=stringify, sort_keys=True),
     "json nested": lambda s: json.dumps([{"s": s}], default=stringify),
     "json skipkeys": lambda s: json.dumps(s, default=stringify, skipkeys=True),
