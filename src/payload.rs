@@ -1,8 +1,11 @@
 //! JSON text becomes a token's payload and comes back: base64, deflated when it pays, inflated up to a cap.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
+use aho_corasick::packed::Searcher;
 use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor};
+use memchr::{memchr_iter, memmem};
 
 use crate::base64url::{self, encode};
 use crate::token::TokenError;
@@ -176,33 +179,20 @@ fn inflate(
 /// written with escapes for some of its letters, a payload may be deflated (it begins with a dot then) and a value may be
 /// quoted or stand behind blanks: whatever may be any of these is answered with yes.
 pub fn may_mention_permanent(header: &[u8]) -> bool {
-    // One byte for each place of a stretch, set where something was seen: as many at a time as the processor compares.
-    let mut seen = [0_u8; STRETCH];
-    let mut rest = header;
-    while let Some((stretch, _)) = rest.split_first_chunk::<{ STRETCH + LOOK - 1 }>() {
-        for (at, seen) in seen.iter_mut().enumerate() {
-            *seen |= u8::from(looks_like_it([
-                stretch[at],
-                stretch[at + 1],
-                stretch[at + 2],
-                stretch[at + 3],
-            ]));
-        }
-        rest = &rest[STRETCH..];
-    }
-    // What is left of a header ends as if nothing followed it, or blanks.
-    let mut last = [0; STRETCH + LOOK - 1 + LOOK - 1];
-    last[..rest.len()].copy_from_slice(rest);
-    seen != [0; STRETCH]
-        || last
-            .windows(LOOK)
-            .any(|window| looks_like_it([window[0], window[1], window[2], window[3]]))
+    // None where the processor has no instructions for it.
+    static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(LOOKS));
+    let looks = match &*SEARCHER {
+        Some(searcher) => searcher.find(header).is_some(),
+        None => LOOKS
+            .iter()
+            .any(|look| memmem::find(header, look).is_some()),
+    };
+    looks
+        || memchr_iter(b'=', header)
+            .any(|at| matches!(header.get(at + 1), Some(b'.' | b'"' | b' ' | b'\t')))
 }
 
-/// Places that are looked at together.
-const STRETCH: usize = 32;
-
-/// Characters that are compared.
+/// Characters that are looked for: few enough for the fastest search, and enough to be rare.
 const LOOK: usize = 4;
 
 /// How `_permanent` and the beginning of an escape for a letter look, by where they begin.
@@ -214,19 +204,6 @@ const LOOKS: [[u8; LOOK]; 6] = [
     inner_text(b"\\u00", 1),
     inner_text(b"\\u00", 2),
 ];
-
-/// Without branches, so that many places are looked at in one step.
-#[allow(clippy::needless_bitwise_bool)]
-fn looks_like_it(text: [u8; LOOK]) -> bool {
-    let value = (text[0] == b'=')
-        & ((text[1] == b'.') | (text[1] == b'"') | (text[1] == b' ') | (text[1] == b'\t'));
-    LOOKS.iter().fold(value, |seen, look| {
-        seen | ((text[0] == look[0])
-            & (text[1] == look[1])
-            & (text[2] == look[2])
-            & (text[3] == look[3]))
-    })
-}
 
 /// The first base64 characters that depend on nothing but `word`, when it begins `shift` bytes into a group of three.
 const fn inner_text<const N: usize>(word: &[u8; N], shift: usize) -> [u8; LOOK] {

@@ -249,7 +249,7 @@ impl Seen {
         };
         Ok(!has_own_methods(&parts.json)?
             && self.settings.iter().zip(&settings).all(|(a, b)| a.is(b))
-            && same_items(&self.fallbacks, items(&settings[1]))
+            && same_items(&self.fallbacks, &settings[1])
             && self.attributes.are(&attributes_of(interface)?))
     }
 }
@@ -279,7 +279,18 @@ impl Attributes {
     }
 }
 
-fn same_items<'py>(kept: &[Py<PyAny>], mut found: impl Iterator<Item = Bound<'py, PyAny>>) -> bool {
+/// Whether a list or tuple holds the same objects; anything else holds none.
+fn same_items(kept: &[Py<PyAny>], found: &Bound<'_, PyAny>) -> bool {
+    // As a rule, an empty list.
+    if let Ok(list) = found.cast_exact::<PyList>()
+        && list.len() != kept.len()
+    {
+        return false;
+    }
+    if kept.is_empty() && found.is_exact_instance_of::<PyList>() {
+        return true;
+    }
+    let mut found = items(found);
     kept.iter()
         .all(|item| found.next().is_some_and(|found| item.is(&found)))
         && found.next().is_none()
