@@ -1,7 +1,6 @@
 //! Base64 in the URL-safe alphabet without padding (RFC 4648, section 5), strict.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64_simd::{Out, URL_SAFE_NO_PAD};
 
 /// The characters, by the six bits that they stand for.
 pub(crate) const ALPHABET: [u8; 64] =
@@ -14,30 +13,24 @@ pub(crate) const fn text_len(bytes: usize) -> usize {
 
 /// Appends the text for `bytes`.
 pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + text_len(bytes.len()), 0);
-    let written = URL_SAFE_NO_PAD
-        .encode_slice(bytes, &mut out[start..])
-        .unwrap_or(0);
-    out.truncate(start + written);
+    URL_SAFE_NO_PAD.encode_append(bytes, out);
 }
 
 /// Appends what `text` stands for. `None` for a length, a character or bits left over at the end that no encoder
 /// writes; `out` then holds something to be thrown away.
 pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    URL_SAFE_NO_PAD.decode_vec(text, out).ok()
+    URL_SAFE_NO_PAD.decode_append(text, out).ok()
 }
 
-/// The same into a slice of at most 64 bytes; `None` too if that has another length than the bytes.
+/// The same into a slice; `None` too if that has another length than the bytes.
 pub(crate) fn decode_slice(text: &[u8], out: &mut [u8]) -> Option<()> {
-    // The decoder asks for room for whole groups.
-    let mut room = [0; 66];
-    let written = URL_SAFE_NO_PAD.decode_slice(text, &mut room).ok()?;
-    if written != out.len() {
+    if URL_SAFE_NO_PAD.decoded_length(text).ok()? != out.len() {
         return None;
     }
-    out.copy_from_slice(&room[..written]);
-    Some(())
+    URL_SAFE_NO_PAD
+        .decode(text, Out::from_slice(out))
+        .ok()
+        .map(|_| ())
 }
 
 #[cfg(test)]

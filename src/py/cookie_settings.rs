@@ -1,12 +1,13 @@
 //! The cookie's attributes as an application has them set: their text is built once and kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use super::cache::Cache;
+use super::plan::dict_state;
 use super::stock::Stock;
 use crate::cookie::Template;
 
@@ -15,38 +16,73 @@ use crate::cookie::Template;
 const VALUE: &str = "flask-session-rs.value.marker";
 const EXPIRES: &str = "flask-session-rs.expires.marker";
 
-/// The `SESSION_COOKIE_` settings, in the order of [`Settings::current`].
-const NAMES: usize = 8;
+/// The settings, in the order of [`CookieSettings::current`].
+const NAMES: usize = 10;
 
 /// The texts of one set of settings.
 pub(super) struct Settings {
     seen: [Py<PyAny>; NAMES],
-    texts: Option<Texts>,
+    native: Option<Texts>,
 }
 
 /// `Set-Cookie` with the value left open, without and with a date.
 pub(super) struct Texts {
     pub session: Template,
     pub dated: Template,
+    /// Whether every permanent session's cookie is set again.
+    pub refresh: bool,
+    /// Bytes beyond which werkzeug warns; 0 for no limit.
+    pub limit: usize,
 }
 
 impl Settings {
     /// None where werkzeug has to build the cookie, or to refuse it.
     pub(super) fn texts(&self) -> Option<&Texts> {
-        self.texts.as_ref()
+        self.native.as_ref()
     }
 }
 
 /// The sets of settings that one interface object met.
-pub(super) struct CookieSettings(Cache<Settings>);
+pub(super) struct CookieSettings {
+    kept: Cache<Settings>,
+    /// Those of the last request, and the state of the `app.config` that they were read from.
+    last: Mutex<Option<(u64, Arc<Settings>)>>,
+}
 
 impl CookieSettings {
     pub(super) const fn new() -> Self {
-        Self(Cache::new())
+        Self {
+            kept: Cache::new(),
+            last: Mutex::new(None),
+        }
     }
 
     /// The settings in `config` at this moment; None where one is missing, which Flask reports.
     pub(super) fn current(&self, config: &Bound<'_, PyDict>) -> PyResult<Option<Arc<Settings>>> {
+        let Some(state) = dict_state(config) else {
+            return self.read(config);
+        };
+        {
+            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((read_in, settings)) = &*last
+                && *read_in == state
+            {
+                return Ok(Some(Arc::clone(settings)));
+            }
+        }
+        let settings = self.read(config)?;
+        if let Some(settings) = &settings {
+            let last = Some((state, Arc::clone(settings)));
+            let mut kept = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let dropped = std::mem::replace(&mut *kept, last);
+            drop(kept);
+            // It holds Python objects: dropped after the lock.
+            drop(dropped);
+        }
+        Ok(settings)
+    }
+
+    fn read(&self, config: &Bound<'_, PyDict>) -> PyResult<Option<Arc<Settings>>> {
         let py = config.py();
         let names = [
             intern!(py, "SESSION_COOKIE_NAME"),
@@ -57,6 +93,8 @@ impl CookieSettings {
             intern!(py, "SESSION_COOKIE_HTTPONLY"),
             intern!(py, "SESSION_COOKIE_SAMESITE"),
             intern!(py, "SESSION_COOKIE_PARTITIONED"),
+            intern!(py, "SESSION_REFRESH_EACH_REQUEST"),
+            intern!(py, "MAX_COOKIE_SIZE"),
         ];
         let mut seen = names.map(|_| None);
         for (value, name) in seen.iter_mut().zip(names) {
@@ -67,17 +105,17 @@ impl CookieSettings {
         }
         let seen = seen.map(|value| value.unwrap_or_else(|| py.None().into_bound(py)));
         let known = self
-            .0
+            .kept
             .find(|known| known.seen.iter().zip(&seen).all(|(a, b)| a.is(b)));
         if known.is_some() {
             return Ok(known);
         }
         let settings = Arc::new(Settings {
             // What werkzeug refuses is refused by Flask's own call of it.
-            texts: Texts::build(&seen).unwrap_or(None),
+            native: Texts::build(&seen).unwrap_or(None),
             seen: seen.map(Bound::unbind),
         });
-        self.0.keep(Arc::clone(&settings));
+        self.kept.keep(Arc::clone(&settings));
         Ok(Some(settings))
     }
 }
@@ -98,6 +136,8 @@ impl Texts {
             httponly,
             samesite,
             partitioned,
+            refresh,
+            limit,
         ] = seen;
         let py = name.py();
         let path = if path.is_truthy()? { path } else { root };
@@ -125,7 +165,16 @@ impl Texts {
         ) else {
             return Ok(None);
         };
-        Ok(Some(Self { session, dated }))
+        // A limit that is no count of bytes is werkzeug's to compare with.
+        let Ok(limit) = limit.extract::<usize>() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            session,
+            dated,
+            refresh: refresh.is_truthy()?,
+            limit,
+        }))
     }
 }
 
@@ -133,4 +182,5 @@ fn is_plain(value: &Bound<'_, PyAny>) -> bool {
     value.is_none()
         || value.is_exact_instance_of::<PyBool>()
         || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
 }

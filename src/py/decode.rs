@@ -1,7 +1,6 @@
 //! Flask's tagged JSON to Python objects, read straight from the text with no tree in between.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -263,7 +262,7 @@ fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, 
         Tag::DateTime => &constructors.parse_date,
         Tag::Bytes | Tag::Dict | Tag::Tuple => {
             let bytes = STANDARD
-                .decode(text.to_str()?)
+                .decode_to_vec(text.to_str()?)
                 .map_err(|_| Unread::Foreign)?;
             return Ok(PyBytes::new(py, &bytes).into_any());
         }

@@ -1,7 +1,6 @@
 //! Python objects to Flask's tagged JSON, for the types that Flask's serializer knows exactly.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -124,7 +123,7 @@ impl Encoder<'_> {
     fn leaf_with_tag(&mut self, value: &Bound<'_, PyAny>) -> Result<(), Stop> {
         let py = value.py();
         if let Ok(bytes) = value.cast_exact::<PyBytes>() {
-            let text = STANDARD.encode(bytes.as_bytes());
+            let text = STANDARD.encode_to_string(bytes.as_bytes());
             return self.tagged(Tag::Bytes, |this| {
                 this.plain(&text);
                 Ok(())

@@ -7,6 +7,7 @@
 //! changes, so that an attribute patched on a class is seen, too.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use pyo3::ffi;
 use pyo3::intern;
@@ -180,6 +181,8 @@ struct Seen {
     json: Class,
     /// The settings of [`settings`].
     settings: [Py<PyAny>; 4],
+    /// The state of `app.config` in which they were last found there; 0 for none.
+    config: AtomicU64,
     /// `SECRET_KEY_FALLBACKS` is a list: it can change in place.
     fallbacks: Vec<Py<PyAny>>,
     /// The attributes of the interface object itself.
@@ -214,6 +217,7 @@ impl Seen {
             app: Class::of(app),
             json: Class::of(json),
             settings: settings.each_ref().map(|value| value.clone().unbind()),
+            config: AtomicU64::new(0),
             fallbacks: items(&settings[1]).map(Bound::unbind).collect(),
             attributes: Attributes::of(&attributes_of(interface)?),
             tags: interface
@@ -244,13 +248,26 @@ impl Seen {
         {
             return Ok(false);
         }
-        let Some(settings) = settings(&parts.config)? else {
+        Ok(self.has_settings_of(&parts.config)?
+            && same_items(&self.fallbacks, self.settings[1].bind(app.py()))
+            && !has_own_methods(&parts.json)?
+            && self.attributes.are(&attributes_of(interface)?))
+    }
+
+    /// Whether the settings still stand in `config`.
+    fn has_settings_of(&self, config: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let state = dict_state(config);
+        if state.is_some_and(|state| state == self.config.load(Ordering::Relaxed)) {
+            return Ok(true);
+        }
+        let Some(settings) = settings(config)? else {
             return Ok(false);
         };
-        Ok(!has_own_methods(&parts.json)?
-            && self.settings.iter().zip(&settings).all(|(a, b)| a.is(b))
-            && same_items(&self.fallbacks, &settings[1])
-            && self.attributes.are(&attributes_of(interface)?))
+        let same = self.settings.iter().zip(&settings).all(|(a, b)| a.is(b));
+        if same && let Some(state) = state {
+            self.config.store(state, Ordering::Relaxed);
+        }
+        Ok(same)
     }
 }
 
@@ -382,7 +399,6 @@ fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// (`PyType_Modified` in `Objects/typeobject.c`).
 #[allow(unsafe_code)]
 fn version(object: &Bound<'_, PyAny>) -> u32 {
-    use std::sync::atomic::{AtomicU32, Ordering};
     // SAFETY: the object keeps its class alive, and `tp_version_tag` is a plain, aligned unsigned
     // int of every CPython type object since 2.6. It is read atomically since another thread of a
     // free-threaded interpreter may write it; an old number read in such a race is one that a
@@ -390,6 +406,25 @@ fn version(object: &Bound<'_, PyAny>) -> u32 {
     unsafe {
         let number = std::ptr::addr_of_mut!((*object.get_type_ptr()).tp_version_tag);
         AtomicU32::from_ptr(number).load(Ordering::Relaxed)
+    }
+}
+
+/// The number that Python gave to this state of a dict; None where Python no longer counts (from 3.14
+/// on) or several threads may count at once (without the GIL).
+///
+/// Numbers are never given twice in a process, whatever the dict (PEP 509).
+#[allow(unsafe_code, deprecated)]
+pub(super) fn dict_state(dict: &Bound<'_, PyDict>) -> Option<u64> {
+    #[cfg(any(Py_3_14, Py_GIL_DISABLED))]
+    {
+        let _ = dict;
+        None
+    }
+    #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
+    {
+        // SAFETY: it is a dict, and with the GIL held nobody writes the number meanwhile.
+        let state = unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag };
+        (state != 0).then_some(state)
     }
 }
 

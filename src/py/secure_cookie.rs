@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::clock;
-use super::cookie_settings::CookieSettings;
+use super::cookie_settings::{CookieSettings, Texts};
 use super::decode::Decoder;
 use super::encode::Coverage;
 use super::errors::contained;
@@ -184,7 +184,10 @@ impl SecureCookieInterface {
         let Some(native) = plan.native() else {
             return Ok(Answer::AskFlask);
         };
-        let Some(refresh) = config.get_item(intern!(py, "SESSION_REFRESH_EACH_REQUEST"))? else {
+        let Some(settings) = this.cookies.current(&config)? else {
+            return Ok(Answer::AskFlask);
+        };
+        let Some(texts) = settings.texts() else {
             return Ok(Answer::AskFlask);
         };
         let save = Save {
@@ -192,10 +195,11 @@ impl SecureCookieInterface {
             app,
             config: &config,
             native,
+            texts,
             response,
         };
         if untouched && let Some(sealed) = state.source(py) {
-            if !refresh.is_truthy()? {
+            if !texts.refresh {
                 return Ok(Answer::Native(()));
             }
             match sealed.refresh_due(py, native)? {
@@ -222,7 +226,7 @@ impl SecureCookieInterface {
         } else {
             Permanent::No
         };
-        let refresh_due = permanent == Permanent::Yes && refresh.is_truthy()?;
+        let refresh_due = permanent == Permanent::Yes && texts.refresh;
         if !state.is_modified() && !refresh_due {
             return this.save_nothing(session, response);
         }
@@ -338,6 +342,7 @@ struct Save<'a, 'py> {
     app: &'a Bound<'py, PyAny>,
     config: &'a Bound<'py, PyDict>,
     native: &'a Native,
+    texts: &'a Texts,
     response: &'a Bound<'py, PyAny>,
 }
 
@@ -354,12 +359,6 @@ impl<'py> Save<'_, 'py> {
         let Some(headers) = self.interface.headers(self.response)? else {
             return Ok(Answer::AskFlask);
         };
-        let Some(settings) = self.interface.cookies.current(self.config)? else {
-            return Ok(Answer::AskFlask);
-        };
-        let Some(texts) = settings.texts() else {
-            return Ok(Answer::AskFlask);
-        };
         if self.has_own_set_cookie()? || !self.app_is_current()? {
             return Ok(Answer::AskFlask);
         }
@@ -373,18 +372,14 @@ impl<'py> Save<'_, 'py> {
         }
         let mut date = Vec::new();
         let (template, expires) = match permanent {
-            Permanent::No => (&texts.session, None),
+            Permanent::No => (&self.texts.session, None),
             Permanent::Yes => match expiry(clock, self.native.lifetime_us, &mut date) {
-                Some(expires) => (&texts.dated, Some(expires)),
+                Some(expires) => (&self.texts.dated, Some(expires)),
                 None => return Ok(Answer::AskFlask),
             },
         };
         let length = template.len(token.len(), expires.map(str::len));
-        let Some(limit) = self.config.get_item(intern!(py, "MAX_COOKIE_SIZE"))? else {
-            return Ok(Answer::AskFlask);
-        };
-        let limit = limit.extract::<usize>().ok();
-        let fits = limit.is_some_and(|limit| limit == 0 || length <= limit);
+        let fits = self.texts.limit == 0 || length <= self.texts.limit;
         let accessed = session.get().is_accessed();
         if accessed {
             headers.vary_on_cookie(self.response)?;
