@@ -44,6 +44,7 @@ pub mod json;
 pub mod json_reader;
 pub mod keyring;
 pub mod payload;
+pub mod store;
 pub mod token;
 
 #[cfg(feature = "python")]
