@@ -1,7 +1,7 @@
 //! JSON text is read value by value, in the plain subset that Python's own encoder writes.
 //!
-//! A reader that gives up early: whatever is not plainly JSON of modest numbers and whole characters is answered with
-//! `None`, and another decoder has the last word. So it is small, and never more lenient than that one.
+//! A reader that gives up early: whatever is not plainly JSON of whole characters is answered with `None`, and where
+//! another decoder has the last word, it is never more lenient than that one. So it is small.
 
 /// Reads one text from its beginning.
 pub struct Reader<'t> {
@@ -18,7 +18,9 @@ pub enum Token<'t> {
     Bool(bool),
     /// A number without fraction and exponent, of up to 18 digits.
     Int(i64),
-    /// Any other number.
+    /// A longer one, as it stands there.
+    Long(&'t str),
+    /// Any other number; infinite where it is too large.
     Float(f64),
     /// A string.
     Str(Text<'t>),
@@ -47,6 +49,9 @@ pub enum Next<T> {
     /// Its end.
     End,
 }
+
+/// Nesting of arrays and objects that is skipped.
+pub const MAX_DEPTH: usize = 1024;
 
 /// Digits that surely fit 64 bits.
 const DIGITS: usize = 18;
@@ -90,14 +95,25 @@ impl<'t> Reader<'t> {
 
     /// The next key of an object of which `index` entries were read; its value follows.
     pub fn key(&mut self, index: usize) -> Option<Next<Text<'t>>> {
+        self.raw_key(index).map(|next| match next {
+            Next::One((key, _)) => Next::One(key),
+            Next::End => Next::End,
+        })
+    }
+
+    /// The same, with the key's raw text in its quotes.
+    #[inline]
+    pub fn raw_key(&mut self, index: usize) -> Option<Next<(Text<'t>, &'t [u8])>> {
         match self.separator(index, b'}')? {
             Next::End => Some(Next::End),
             Next::One(b'"') => {
+                let start = self.at;
                 self.at += 1;
                 let key = self.string()?;
+                let raw = self.text.get(start..self.at)?;
                 self.skip_blanks()?;
                 self.word(b":")?;
-                Some(Next::One(key))
+                Some(Next::One((key, raw)))
             }
             Next::One(_) => None,
         }
@@ -168,10 +184,44 @@ impl<'t> Reader<'t> {
         })
     }
 
+    /// The raw text of the value that follows, with all that is in it. Escapes in it are not looked at.
+    ///
+    /// `None` too for nesting deeper than [`MAX_DEPTH`].
+    pub fn skip(&mut self) -> Option<&'t [u8]> {
+        self.skip_blanks()?;
+        let start = self.at;
+        // Of each array and object around the present value: whether it is an object, and what was read of it.
+        let mut outer: Vec<(bool, usize)> = Vec::new();
+        loop {
+            if let token @ (Token::Array | Token::Object) = self.value()? {
+                if outer.len() >= MAX_DEPTH {
+                    return None;
+                }
+                outer.push((token == Token::Object, 0));
+            }
+            loop {
+                let Some((is_object, index)) = outer.last_mut() else {
+                    return self.text.get(start..self.at);
+                };
+                let ended = if *is_object {
+                    self.key(*index)? == Next::End
+                } else {
+                    self.item(*index)? == Next::End
+                };
+                *index += 1;
+                if !ended {
+                    break;
+                }
+                outer.pop();
+            }
+        }
+    }
+
     fn number(&mut self) -> Option<Token<'t>> {
         let rest = &self.text[self.at..];
         let negative = rest.first() == Some(&b'-');
-        let unsigned = &rest[usize::from(negative)..];
+        let sign = usize::from(negative);
+        let unsigned = &rest[sign..];
         let (mut digits, mut value) = (0, 0_i64);
         while let Some(digit @ b'0'..=b'9') = unsigned.get(digits)
             && digits < DIGITS
@@ -183,13 +233,25 @@ impl<'t> Reader<'t> {
             return None;
         }
         match unsigned.get(digits) {
-            Some(b'.' | b'e' | b'E') => self.float(usize::from(negative) + digits),
-            Some(b'0'..=b'9') => None,
+            Some(b'.' | b'e' | b'E') => self.float(sign + digits),
+            Some(b'0'..=b'9') => self.long(sign + digits),
             _ => {
-                self.at += usize::from(negative) + digits;
+                self.at += sign + digits;
                 Some(Token::Int(if negative { -value } else { value }))
             }
         }
+    }
+
+    /// A number of more digits than the so many bytes that were read.
+    #[cold]
+    fn long(&mut self, read: usize) -> Option<Token<'t>> {
+        let rest = &self.text[self.at..];
+        let end = digits_from(rest, read)?;
+        if matches!(rest.get(end), Some(b'.' | b'e' | b'E')) {
+            return self.float(end);
+        }
+        self.at += end;
+        std::str::from_utf8(&rest[..end]).ok().map(Token::Long)
     }
 
     /// A number whose integer part, of so many bytes, is well formed.

@@ -30,3 +30,13 @@ class SecureCookieSession(_native.Session, flask.sessions.SecureCookieSession):
         super().__init_subclass__(**kwargs)
         if cls.__iter__ is _native.Session.__iter__:
             cls.__iter__ = dict.__iter__  # type: ignore[method-assign]
+
+
+# Flask's `new` is a plain attribute; ours has to be asked for.
+class RedisSession(_native.RedisSession, flask.sessions.SecureCookieSession):  # type: ignore[override]
+    """A session in Redis: a dict that asks for its record when it is first used.
+
+    It behaves as :class:`SecureCookieSession` does, and as the sessions of Flask-Session do where
+    those differ: one that holds nothing but ``_permanent`` counts as empty, and :meth:`clear` leaves
+    ``_permanent`` alone.
+    """

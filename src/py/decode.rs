@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 
+use super::key_cache::KeyCache;
 use super::plan::Tags;
 use super::text::ascii;
 use crate::json_reader::{Next, Reader, Text, Token, unescape};
@@ -119,6 +120,7 @@ impl<'py> Decoder<'_, 'py> {
     fn natively(&self, py: Python<'py>, text: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
         let mut builder = Builder {
             py,
+            keys: KeyCache::take(),
             tags: self.tags,
             reader: Reader::new(text),
         };
@@ -171,6 +173,7 @@ impl<'a, 'py> From<pyo3::CastError<'a, 'py>> for Unread {
 /// Makes Python objects of what is read.
 struct Builder<'t, 'py> {
     py: Python<'py>,
+    keys: KeyCache,
     tags: Option<&'t Tags>,
     reader: Reader<'t>,
 }
@@ -184,6 +187,7 @@ impl<'py> Builder<'_, 'py> {
             Token::Bool(value) => PyBool::new(py, value).to_owned().into_any(),
             Token::Null => py.None().into_bound(py),
             Token::Float(value) => into_any(value.into_pyobject(py)),
+            Token::Long(_) => return Err(Unread::Foreign),
             Token::Array | Token::Object if depth >= MAX_DEPTH => return Err(Unread::Foreign),
             Token::Array => self.array(depth + 1)?,
             Token::Object => self.object(depth + 1)?,
@@ -217,7 +221,10 @@ impl<'py> Builder<'_, 'py> {
         let mut tag = None;
         let mut index = 0;
         while let Next::One(text) = self.reader.key(index).ok_or(Unread::Foreign)? {
-            let key = self.text(text)?;
+            let key = match text {
+                Text::Ascii(text) => self.keys.key(self.py, text)?,
+                text => self.text(text)?,
+            };
             if index == 0 {
                 tag = Tag::of(key.to_str()?);
             }

@@ -4,6 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use crate::store::{StoreError, UrlError};
 
 /// Runs `body` so that a panic, which is a bug of ours, is one failed request: an ordinary
 /// `RuntimeError` that the application's error handling sees, instead of pyo3's `PanicException`,
@@ -11,9 +15,41 @@ use pyo3::prelude::*;
 pub(super) fn contained<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     // The state that a panic could leave behind is behind atomics and locks that recover from
     // poisoning, or belongs to this call.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        Err(PyRuntimeError::new_err(
-            "internal error in flask_session_rs: please report it",
-        ))
-    })
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(internal("please report it")))
+}
+
+/// What cannot happen, did: the message says what, and no data.
+pub(super) fn internal(what: &str) -> PyErr {
+    PyRuntimeError::new_err(format!("internal error in flask_session_rs: {what}"))
+}
+
+/// A store that did not do what it was asked: `SessionStoreUnavailable`, with the reason in words.
+pub(super) fn unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    raise(py, &CLASS, "SessionStoreUnavailable", &error.to_string())
+}
+
+/// A URL that leads to no store: a `SessionStoreError` that is a `ValueError`, too.
+pub(super) fn wrong_url(py: Python<'_>, error: &UrlError) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    raise(py, &CLASS, "WrongURL", &error.to_string())
+}
+
+/// Whether it is a store's, and not one of a signal handler or an event loop that ended a wait.
+pub(super) fn is_of_store(py: Python<'_>, error: &PyErr) -> bool {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS
+        .import(py, "flask_session_rs.errors", "SessionStoreError")
+        .is_ok_and(|class| error.is_instance(py, class))
+}
+
+/// An exception of `flask_session_rs.errors`, whose classes are found when first needed.
+fn raise(py: Python<'_>, kept: &PyOnceLock<Py<PyType>>, name: &str, reason: &str) -> PyErr {
+    let error = kept
+        .import(py, "flask_session_rs.errors", name)
+        .and_then(|class| class.call1((reason,)));
+    match error {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
 }

@@ -1,7 +1,9 @@
 //! The extension module's table of contents: what Python sees of the crate.
 
+mod backend;
 mod base;
 mod cache;
+mod client_store;
 mod clock;
 mod codec;
 mod cookie_settings;
@@ -9,11 +11,27 @@ mod decode;
 mod encode;
 mod errors;
 mod headers;
+mod key_cache;
+mod msgspec_types;
 mod plan;
+mod record_codec;
+mod record_decode;
+mod record_encode;
+mod record_ext;
+mod record_sink;
+mod record_time;
+mod redis;
+mod redis_save;
+mod redis_session;
+mod redis_settings;
+mod redis_source;
 mod secure_cookie;
 mod session;
+mod set_cookie;
 mod stock;
+mod store;
 mod text;
+mod waiting;
 
 use pyo3::prelude::pymodule;
 
@@ -25,9 +43,19 @@ mod native {
     #[pymodule_export]
     use super::codec::TokenCodec;
     #[pymodule_export]
+    use super::record_codec::RecordCodec;
+    #[pymodule_export]
+    use super::record_ext::Ext;
+    #[pymodule_export]
+    use super::redis::RedisInterface;
+    #[pymodule_export]
+    use super::redis_session::RedisSession;
+    #[pymodule_export]
     use super::secure_cookie::SecureCookieInterface;
     #[pymodule_export]
     use super::session::Session;
+    #[pymodule_export]
+    use super::store::Store;
 
     /// Notes what Flask, itsdangerous and werkzeug ship. Called once, when the package is imported.
     #[pyfunction]
@@ -40,6 +68,12 @@ mod native {
     #[pyfunction]
     fn is_out_of_proportion(text: &[u8]) -> bool {
         super::codec::is_out_of_proportion(text)
+    }
+
+    /// The scripts by which a store's `replace`, `rotate` and `delete` look before they write: text and SHA-1 of each.
+    #[pyfunction]
+    fn store_scripts() -> [(String, String); 3] {
+        crate::store::redis::scripts()
     }
 
     #[pymodule_init]

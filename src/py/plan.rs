@@ -90,7 +90,7 @@ impl Plans {
             return Ok(None);
         };
         // A class without a version number is looked at anew at each request.
-        if plan.seen.classes().iter().all(|class| class.version != 0) {
+        if plan.seen.classes().iter().all(|class| class.has_version()) {
             self.kept.keep(Arc::clone(&plan));
         }
         Ok(plan.native.is_some().then_some((plan, parts.config)))
@@ -142,7 +142,7 @@ impl<'py> App<'py> {
 /// a faster form until somebody asks for the dict, and asking a request or a response for it slows
 /// down everything that Flask does with it afterwards.
 #[allow(unsafe_code)]
-fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the object is alive; the answer is a new reference to a dict, or null with an
     // exception set for an object that has none. Attribute access would come here by way of three
     // look-ups, four times in a request.
@@ -153,21 +153,26 @@ fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>
 }
 
 /// A class at one state of it and of its bases.
-struct Class {
+pub(super) struct Class {
     class: Py<PyType>,
     version: u32,
 }
 
 impl Class {
-    fn of(object: &Bound<'_, PyAny>) -> Self {
+    pub(super) fn of(object: &Bound<'_, PyAny>) -> Self {
         Self {
             class: object.get_type().unbind(),
             version: version(object),
         }
     }
 
+    /// Whether a change of it would be seen.
+    pub(super) fn has_version(&self) -> bool {
+        self.version != 0
+    }
+
     /// Whether it is the class of `object`, and in the same state.
-    fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
+    pub(super) fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
         self.class.as_ptr() == object.get_type_ptr().cast()
             && self.version != 0
             && self.version == version(object)
@@ -297,7 +302,7 @@ impl Attributes {
 }
 
 /// Whether a list or tuple holds the same objects; anything else holds none.
-fn same_items(kept: &[Py<PyAny>], found: &Bound<'_, PyAny>) -> bool {
+pub(super) fn same_items(kept: &[Py<PyAny>], found: &Bound<'_, PyAny>) -> bool {
     // As a rule, an empty list.
     if let Ok(list) = found.cast_exact::<PyList>()
         && list.len() != kept.len()
@@ -369,7 +374,7 @@ impl Tags {
 }
 
 /// The items of a list or tuple; none of anything else.
-fn items<'a, 'py>(
+pub(super) fn items<'a, 'py>(
     value: &'a Bound<'py, PyAny>,
 ) -> impl Iterator<Item = Bound<'py, PyAny>> + use<'a, 'py> {
     let list = value.cast_exact::<PyList>().ok();
@@ -429,7 +434,7 @@ pub(super) fn dict_state(dict: &Bound<'_, PyDict>) -> Option<u64> {
 }
 
 /// Which classes are as shipped, in what matters here.
-struct Verdicts(Recent<Verdict>);
+pub(super) struct Verdicts(Recent<Verdict>);
 
 struct Verdict {
     class: Class,
@@ -437,11 +442,12 @@ struct Verdict {
 }
 
 impl Verdicts {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(Recent::new())
     }
 
-    fn holds(&self, object: &Bound<'_, PyAny>, shipped: &Shipped) -> PyResult<bool> {
+    /// Whether the class of `object` answers with what is shipped.
+    pub(super) fn holds(&self, object: &Bound<'_, PyAny>, shipped: &Shipped) -> PyResult<bool> {
         let known = self
             .0
             .find(|known| known.class.is_class_of(object).then_some(known.shipped));
@@ -501,7 +507,7 @@ fn has_shipped_hooks(
 ) -> PyResult<bool> {
     let stock = Stock::get(interface.py())?;
     Ok(stock.interface.unchanged_in(&interface.get_type())?
-        && !attributes.iter().any(|(name, _)| is_hook(&name))
+        && !has_own_hooks(attributes)
         && interface.getattr("session_class")?.is(&stock.session))
 }
 
@@ -575,7 +581,12 @@ impl Native {
     }
 }
 
-/// Whether an attribute of the interface object itself takes the place of a method.
+/// Whether any attribute of an interface object itself takes the place of a method.
+pub(super) fn has_own_hooks(attributes: &Bound<'_, PyDict>) -> bool {
+    attributes.iter().any(|(name, _)| is_hook(&name))
+}
+
+/// Whether this name is that of a method.
 fn is_hook(name: &Bound<'_, PyAny>) -> bool {
     name.cast::<PyString>()
         .ok()
@@ -619,7 +630,7 @@ fn keyring(
 }
 
 /// The exact length of a timedelta.
-fn microseconds(delta: &Bound<'_, PyDelta>) -> i128 {
+pub(super) fn microseconds(delta: &Bound<'_, PyDelta>) -> i128 {
     let seconds = i128::from(delta.get_days()) * 86_400 + i128::from(delta.get_seconds());
     seconds * 1_000_000 + i128::from(delta.get_microseconds())
 }

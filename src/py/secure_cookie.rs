@@ -13,9 +13,9 @@ use super::encode::Coverage;
 use super::errors::contained;
 use super::headers::Headers;
 use super::plan::{Native, Plan, Plans};
-use super::session::Session;
+use super::session::{Session, Source};
+use super::set_cookie::{Permanent, SetCookie, has_own_set_cookie};
 use super::stock::Stock;
-use super::text::ascii;
 use crate::cookie;
 use crate::json::{self, Flag};
 use crate::payload::{self, INFLATE_CAP};
@@ -151,7 +151,10 @@ impl SecureCookieInterface {
             header: header.unbind(),
             plan,
         };
-        Ok(Answer::Native(Session::lazy(class, sealed)?))
+        Ok(Answer::Native(Session::lazy(
+            class,
+            Source::Cookie(sealed),
+        )?))
     }
 
     fn try_save(
@@ -173,7 +176,7 @@ impl SecureCookieInterface {
         let needs_no_cookie = if untouched {
             !state.source_may_be_permanent(py)
         } else {
-            !state.is_modified() && !is_permanent(Session::dict(session)?)?
+            !state.is_modified() && Permanent::of(Session::dict(session)?)? == Permanent::No
         };
         if needs_no_cookie {
             return this.save_nothing(session, response);
@@ -198,7 +201,7 @@ impl SecureCookieInterface {
             texts,
             response,
         };
-        if untouched && let Some(sealed) = state.source(py) {
+        if untouched && let Some(Source::Cookie(sealed)) = state.source(py) {
             if !texts.refresh {
                 return Ok(Answer::Native(()));
             }
@@ -221,11 +224,7 @@ impl SecureCookieInterface {
             }
             return this.save_nothing(session, response);
         }
-        let permanent = if is_permanent(data)? {
-            Permanent::Yes
-        } else {
-            Permanent::No
-        };
+        let permanent = Permanent::of(data)?;
         let refresh_due = permanent == Permanent::Yes && texts.refresh;
         if !state.is_modified() && !refresh_due {
             return this.save_nothing(session, response);
@@ -257,20 +256,6 @@ impl SecureCookieInterface {
         }
         Headers::of(response)
     }
-}
-
-/// `session.permanent`.
-fn is_permanent(data: &Bound<'_, PyDict>) -> PyResult<bool> {
-    match data.get_item(intern!(data.py(), "_permanent"))? {
-        Some(permanent) => permanent.is_truthy(),
-        None => Ok(false),
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Permanent {
-    No,
-    Yes,
 }
 
 /// Whether an untouched session is to be sealed again.
@@ -359,7 +344,7 @@ impl<'py> Save<'_, 'py> {
         let Some(headers) = self.interface.headers(self.response)? else {
             return Ok(Answer::AskFlask);
         };
-        if self.has_own_set_cookie()? || !self.app_is_current()? {
+        if has_own_set_cookie(self.response)? || !self.app_is_current()? {
             return Ok(Answer::AskFlask);
         }
         let clock = clock::now(py)?;
@@ -370,41 +355,17 @@ impl<'py> Save<'_, 'py> {
         if seal(now, &mut token)? == Coverage::Flask {
             return Ok(Answer::AskFlask);
         }
-        let mut date = Vec::new();
-        let (template, expires) = match permanent {
-            Permanent::No => (&self.texts.session, None),
-            Permanent::Yes => match expiry(clock, self.native.lifetime_us, &mut date) {
-                Some(expires) => (&self.texts.dated, Some(expires)),
-                None => return Ok(Answer::AskFlask),
-            },
+        let Ok(expires) = permanent.expires(clock, self.native.lifetime_us) else {
+            return Ok(Answer::AskFlask);
         };
-        let length = template.len(token.len(), expires.map(str::len));
-        let fits = self.texts.limit == 0 || length <= self.texts.limit;
-        let accessed = session.get().is_accessed();
-        if accessed {
-            headers.vary_on_cookie(self.response)?;
+        SetCookie {
+            response: self.response,
+            headers: &headers,
+            config: self.config,
+            texts: self.texts,
         }
-        if fits {
-            let mut value = Vec::with_capacity(length);
-            template.write(&token, expires, &mut value);
-            headers.set_cookie(&ascii(py, &value)?)?;
-        } else {
-            // werkzeug warns of the size, in its own words.
-            self.set_cookie_with_werkzeug(&token, expires)?;
-        }
-        if !accessed {
-            headers.vary_on_cookie(self.response)?;
-        }
+        .write(&token, expires.as_deref(), session.get().is_accessed())?;
         Ok(Answer::Native(()))
-    }
-
-    /// Whether `set_cookie` was replaced on the response object itself.
-    fn has_own_set_cookie(&self) -> PyResult<bool> {
-        let py = self.response.py();
-        let method = self.response.getattr(intern!(py, "set_cookie"))?;
-        let function = method.getattr_opt(intern!(py, "__func__"))?;
-        let shipped = &Stock::get(py)?.set_cookie;
-        Ok(!function.is_some_and(|function| function.is(shipped)))
     }
 
     /// Whether the application context is this application's: the JSON provider that Flask's
@@ -417,39 +378,4 @@ impl<'py> Save<'_, 'py> {
             None => Ok(false),
         }
     }
-
-    fn set_cookie_with_werkzeug(&self, token: &[u8], expires: Option<&str>) -> PyResult<()> {
-        let py = self.response.py();
-        let setting = |name: &str| self.config.as_any().get_item(name);
-        let path = setting("SESSION_COOKIE_PATH")?;
-        let path = if path.is_truthy()? {
-            path
-        } else {
-            setting("APPLICATION_ROOT")?
-        };
-        let keywords = PyDict::new(py);
-        keywords.set_item("expires", expires)?;
-        keywords.set_item("httponly", setting("SESSION_COOKIE_HTTPONLY")?)?;
-        keywords.set_item("domain", setting("SESSION_COOKIE_DOMAIN")?)?;
-        keywords.set_item("path", path)?;
-        keywords.set_item("secure", setting("SESSION_COOKIE_SECURE")?)?;
-        keywords.set_item("partitioned", setting("SESSION_COOKIE_PARTITIONED")?)?;
-        keywords.set_item("samesite", setting("SESSION_COOKIE_SAMESITE")?)?;
-        let arguments = (setting("SESSION_COOKIE_NAME")?, ascii(py, token)?);
-        self.response
-            .getattr(intern!(py, "set_cookie"))?
-            .call(arguments, Some(&keywords))?;
-        Ok(())
-    }
-}
-
-/// `datetime.now(timezone.utc) + lifetime` as an HTTP date, which drops the microseconds. None where
-/// Python has no date for it.
-fn expiry(now: f64, lifetime_us: i128, text: &mut Vec<u8>) -> Option<&str> {
-    // Below 9e15 seconds (see clock::timestamp), and rounded to the microsecond as datetime does.
-    #[allow(clippy::cast_possible_truncation)]
-    let now_us = (now * 1e6).round_ties_even() as i128;
-    let seconds = (now_us + lifetime_us).div_euclid(1_000_000);
-    cookie::http_date(i64::try_from(seconds).ok()?, text)?;
-    std::str::from_utf8(text).ok()
 }

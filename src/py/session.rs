@@ -1,7 +1,7 @@
 //! The session object: a dict that fills itself when it is first used, and knows whether it changed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::intern;
@@ -9,13 +9,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::base::DictMethod;
+use super::redis_session;
+use super::redis_source::RecordSource;
 use super::secure_cookie::SealedCookie;
 
 /// What stands in the dict until it is loaded. C code that looks at a dict's size before it calls
 /// any method (`json.dumps` does) takes an empty one for the truth; this keeps it from being empty.
 const NOT_LOADED: &str = "<session not loaded>";
 
-static CLEAR: DictMethod = DictMethod::new("clear");
+pub(super) static CLEAR: DictMethod = DictMethod::new("clear");
 static COPY: DictMethod = DictMethod::new("copy");
 static DELITEM: DictMethod = DictMethod::new("__delitem__");
 static EQ: DictMethod = DictMethod::new("__eq__");
@@ -27,7 +29,7 @@ static POP: DictMethod = DictMethod::new("pop");
 static POPITEM: DictMethod = DictMethod::new("popitem");
 static REVERSED: DictMethod = DictMethod::new("__reversed__");
 static SETDEFAULT: DictMethod = DictMethod::new("setdefault");
-static UPDATE: DictMethod = DictMethod::new("update");
+pub(super) static UPDATE: DictMethod = DictMethod::new("update");
 static VALUES: DictMethod = DictMethod::new("values");
 
 /// `pop`'s second argument: None is a default like any other.
@@ -56,7 +58,24 @@ pub(crate) struct Session {
     accessed: AtomicBool,
     modified: AtomicBool,
     /// What the dict is to be filled from; None once it is.
-    source: Mutex<Option<SealedCookie>>,
+    source: Mutex<Option<Source>>,
+}
+
+/// What a session is filled from when it is first used.
+pub(super) enum Source {
+    /// The cookie that holds it.
+    Cookie(SealedCookie),
+    /// The record in a store whose id a cookie holds.
+    Record(Arc<RecordSource>),
+}
+
+impl Source {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Cookie(cookie) => Self::Cookie(cookie.clone_ref(py)),
+            Self::Record(record) => Self::Record(Arc::clone(record)),
+        }
+    }
 }
 
 impl Session {
@@ -85,17 +104,31 @@ impl Session {
     /// A new session of the type `class` that will be filled from `source` when it is first used.
     pub(super) fn lazy<'py>(
         class: &Bound<'py, PyType>,
-        source: SealedCookie,
+        source: Source,
     ) -> PyResult<Bound<'py, Self>> {
         let session = Self::empty(class)?;
-        let py = session.py();
-        session
-            .as_super()
+        Self::defer(&session, source)?;
+        Ok(session)
+    }
+
+    /// Leaves a new session to be filled from `source` when it is first used.
+    pub(super) fn defer(slf: &Bound<'_, Self>, source: Source) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        slf.as_super()
             .set_item(intern!(py, NOT_LOADED), py.None())?;
-        let this = session.get();
         *this.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
         this.loaded.store(false, Ordering::Release);
-        Ok(session)
+        Ok(())
+    }
+
+    /// What stands beside the dict of a session that needs no loading.
+    pub(super) fn loaded() -> Self {
+        Self {
+            loaded: AtomicBool::new(true),
+            accessed: AtomicBool::new(false),
+            modified: AtomicBool::new(false),
+            source: Mutex::new(None),
+        }
     }
 
     pub(super) fn is_accessed(&self) -> bool {
@@ -114,13 +147,11 @@ impl Session {
     /// Whether the cookie that an untouched session would be loaded from can hold a permanent one.
     pub(super) fn source_may_be_permanent(&self, py: Python<'_>) -> bool {
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        source
-            .as_ref()
-            .is_some_and(|source| source.may_be_permanent(py))
+        matches!(&*source, Some(Source::Cookie(cookie)) if cookie.may_be_permanent(py))
     }
 
     /// What the session will be loaded from; None once it is.
-    pub(super) fn source(&self, py: Python<'_>) -> Option<SealedCookie> {
+    pub(super) fn source(&self, py: Python<'_>) -> Option<Source> {
         self.source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -142,21 +173,34 @@ impl Session {
     /// because it may run Python code.
     #[cold]
     fn load(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        let Some(source) = this.source(py) else {
-            return Ok(());
-        };
-        let data = source.decode(py)?;
+        match slf.get().source(slf.py()) {
+            None => Ok(()),
+            Some(Source::Cookie(cookie)) => {
+                let data = cookie.decode(slf.py())?;
+                Self::fill(slf, data.as_ref(), || ())
+            }
+            Some(Source::Record(record)) => redis_session::load(slf, &record),
+        }
+    }
+
+    /// Fills the dict with `data`, and does what belongs to it, unless another thread was first.
+    pub(super) fn fill(
+        slf: &Bound<'_, Self>,
+        data: Option<&Bound<'_, PyDict>>,
+        settle: impl FnOnce(),
+    ) -> PyResult<()> {
+        let this = slf.get();
         let dict = slf.as_super();
         let mut kept = this.source.lock().unwrap_or_else(PoisonError::into_inner);
         let filled_from = kept.take();
         if filled_from.is_some() {
-            // Neither line runs Python code: keys are exact str, and what leaves the dict is an
-            // interned str and None.
+            // None of this runs Python code: keys are exact str or plain values of other exact types,
+            // and what leaves the dict is an interned str and None.
             dict.clear();
             if let Some(data) = data {
                 dict.update(data.as_mapping())?;
             }
+            settle();
             this.loaded.store(true, Ordering::Release);
         }
         drop(kept);
@@ -164,7 +208,7 @@ impl Session {
         Ok(())
     }
 
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         self.modified.store(true, Ordering::Relaxed);
     }
 }
@@ -174,12 +218,7 @@ impl Session {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(initial=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self {
-            loaded: AtomicBool::new(true),
-            accessed: AtomicBool::new(false),
-            modified: AtomicBool::new(false),
-            source: Mutex::new(None),
-        }
+        Self::loaded()
     }
 
     /// As `flask.sessions.SecureCookieSession.__init__`: filled from `initial`, not modified.
@@ -202,10 +241,13 @@ impl Session {
     fn set_accessed(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let accessed = value.is_truthy()?;
         slf.get().accessed.store(accessed, Ordering::Relaxed);
-        if accessed {
-            Self::dict(slf)?;
+        if !accessed || slf.get().loaded.load(Ordering::Acquire) {
+            return Ok(());
         }
-        Ok(())
+        match slf.get().source(slf.py()) {
+            Some(Source::Record(record)) => redis_session::load_ahead(slf, &record),
+            _ => Self::load(slf),
+        }
     }
 
     /// Whether the session's own items changed. Set it when something nested in them did.

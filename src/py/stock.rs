@@ -147,6 +147,10 @@ pub(super) struct Stock {
     /// `hashlib` functions, each with the name of its digest; Flask's lazy SHA-1 is among them.
     pub digests: Vec<(Py<PyAny>, &'static str)>,
     pub interface: Shipped,
+    /// `flask_session_rs.redis.RedisSessionInterface`.
+    pub redis_interface: Shipped,
+    /// `flask_session_rs.sessions.RedisSession`.
+    pub redis_session: Py<PyType>,
     pub app: Shipped,
     pub request: Shipped,
     pub response: Shipped,
@@ -198,6 +202,11 @@ impl Stock {
             dump_cookie: py.import("werkzeug.http")?.getattr("dump_cookie")?.unbind(),
             digests,
             interface: Shipped::of(&ours, &HOOKS)?,
+            redis_interface: Shipped::of(
+                &class("flask_session_rs.redis", "RedisSessionInterface")?,
+                &HOOKS,
+            )?,
+            redis_session: class("flask_session_rs.sessions", "RedisSession")?.unbind(),
             app: Shipped::of(&class("flask", "Flask")?, &APP_ATTRIBUTES)?,
             request: Shipped::of(&class("flask", "Request")?, &REQUEST_ATTRIBUTES)?,
             response: Shipped::of(&class("flask", "Response")?, &RESPONSE_ATTRIBUTES)?,

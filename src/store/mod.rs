@@ -1,7 +1,41 @@
 //! What a session store does: five verbs over keys and bytes, each with one deadline. It knows neither JSON nor Flask.
+//!
+//! ```text
+//! redis        the verbs as commands, scripts (small records) and transactions (large ones)
+//!   pool         an idle connection, or a new one; forks
+//!     connection   commands out, replies in; usable again only after the last byte of the last reply
+//!       reply        where a reply ends
+//!       stream       bytes within a deadline, in the clear or under TLS
+//!         socket       connects; resolve: names to addresses
+//!         tls          whom to trust, who we are
+//!   refusal      what to mend, by the server's error
+//! endpoint, url  where the server is, and how it is spoken to
+//! memory         the verbs in memory
+//! ```
+
+mod connection;
+mod endpoint;
+pub mod memory;
+mod pool;
+pub mod redis;
+pub(crate) mod refusal;
+mod reply;
+mod resolve;
+mod scripts;
+mod socket;
+mod stream;
+mod tls;
+mod transaction;
+mod url;
+pub(crate) mod waiter;
+
+pub use endpoint::{Address, Endpoint, Protocol, Secret, Tls, Verification};
+pub use url::UrlError;
+pub use waiter::PollWaiter;
 
 use std::fmt;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// A place where records are kept, each under a key, each with an expiry.
@@ -43,7 +77,8 @@ pub trait SessionStore: Send + Sync {
         call: &Call<'_>,
     ) -> Result<Replaced, StoreError>;
 
-    /// No record any longer under `key`, if what is there is what `expected` says.
+    /// No record any longer under `key`, if what is there is what `expected` says. Where nothing is there, somebody else
+    /// ended it: [`Replaced::Gone`].
     fn delete(
         &self,
         key: &[u8],
@@ -88,7 +123,7 @@ pub enum Expected<'a> {
 /// What came of a change.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Replaced {
-    /// It is done. So is a deletion of what was gone already.
+    /// It is done.
     Done,
     /// The record is gone (or something foreign stands there): the session has ended, and nothing is written.
     Gone,
@@ -105,7 +140,7 @@ pub struct Call<'a> {
 }
 
 /// A moment on the monotonic clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Deadline(Instant);
 
 /// What a socket is waited for.
@@ -165,6 +200,29 @@ pub enum Unreachable {
     Closed,
     /// TLS failed: what, in words without secrets.
     Tls(String),
+}
+
+/// The error of a rotation onto a key that is taken. Ids are drawn from 256 bits, so that only a fault leads there.
+pub(crate) fn occupied() -> StoreError {
+    StoreError::Refused {
+        code: "BUSYKEY".into(),
+        advice: "something stands under the new session's key already",
+    }
+}
+
+impl Call<'_> {
+    /// Lets some time pass, as the program's waiter has it; not beyond the deadline.
+    pub fn pause(&self, time: Duration) -> Result<(), StoreError> {
+        if time.is_zero() {
+            return Ok(());
+        }
+        let (silent, _open) = UnixStream::pair()
+            .map_err(|error| StoreError::Unreachable(Unreachable::Io(error.kind())))?;
+        let until = Deadline::after(time).min(self.deadline);
+        self.waiter
+            .wait(silent.as_raw_fd(), Interest::Read, until)
+            .map(|_| ())
+    }
 }
 
 impl Ttl {

@@ -1,0 +1,126 @@
+//! The session's cookie on a response: what it says, when it expires, and the Vary that belongs to it.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::cookie_settings::Texts;
+use super::headers::Headers;
+use super::stock::Stock;
+use super::text::ascii;
+use crate::cookie;
+
+/// `session.permanent`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Permanent {
+    No,
+    Yes,
+}
+
+impl Permanent {
+    /// What the data of a session say.
+    pub(super) fn of(data: &Bound<'_, PyDict>) -> PyResult<Self> {
+        Ok(match data.get_item(intern!(data.py(), "_permanent"))? {
+            Some(permanent) if permanent.is_truthy()? => Self::Yes,
+            _ => Self::No,
+        })
+    }
+
+    /// `get_expiration_time` of Flask's `SessionInterface` as a cookie has it: no date, or that of `lifetime_us`
+    /// microseconds after `now`.
+    pub(super) fn expires(self, now: f64, lifetime_us: i128) -> Result<Option<String>, NoSuchDate> {
+        match self {
+            Self::No => Ok(None),
+            Self::Yes => expiry(now, lifetime_us).ok_or(NoSuchDate).map(Some),
+        }
+    }
+}
+
+/// Python has no date for it.
+pub(super) struct NoSuchDate;
+
+/// `datetime.now(timezone.utc) + lifetime` as an HTTP date, which drops the microseconds. None where
+/// Python has no date for it.
+fn expiry(now: f64, lifetime_us: i128) -> Option<String> {
+    // Below 9e15 seconds (see clock::timestamp), and rounded to the microsecond as datetime does.
+    #[allow(clippy::cast_possible_truncation)]
+    let now_us = (now * 1e6).round_ties_even() as i128;
+    let seconds = (now_us + lifetime_us).div_euclid(1_000_000);
+    let mut text = Vec::new();
+    cookie::http_date(i64::try_from(seconds).ok()?, &mut text)?;
+    String::from_utf8(text).ok()
+}
+
+/// A response that is about to get the session's cookie, and how that cookie looks.
+pub(super) struct SetCookie<'a, 'py> {
+    pub response: &'a Bound<'py, PyAny>,
+    pub headers: &'a Headers<'py>,
+    pub config: &'a Bound<'py, PyDict>,
+    pub texts: &'a Texts,
+}
+
+impl SetCookie<'_, '_> {
+    /// Set-Cookie and Vary, in the order in which Flask's `save_session` has them: the Vary of a session that was read
+    /// comes first.
+    pub(super) fn write(
+        &self,
+        value: &[u8],
+        expires: Option<&str>,
+        accessed: bool,
+    ) -> PyResult<()> {
+        let template = match expires {
+            None => &self.texts.session,
+            Some(_) => &self.texts.dated,
+        };
+        let length = template.len(value.len(), expires.map(str::len));
+        if accessed {
+            self.headers.vary_on_cookie(self.response)?;
+        }
+        if self.texts.limit == 0 || length <= self.texts.limit {
+            let mut text = Vec::with_capacity(length);
+            template.write(value, expires, &mut text);
+            self.headers
+                .set_cookie(&ascii(self.response.py(), &text)?)?;
+        } else {
+            // werkzeug warns of the size, in its own words.
+            self.write_with_werkzeug(value, expires)?;
+        }
+        if !accessed {
+            self.headers.vary_on_cookie(self.response)?;
+        }
+        Ok(())
+    }
+
+    fn write_with_werkzeug(&self, value: &[u8], expires: Option<&str>) -> PyResult<()> {
+        let py = self.response.py();
+        let setting = |name: &str| self.config.as_any().get_item(name);
+        let path = setting("SESSION_COOKIE_PATH")?;
+        let path = if path.is_truthy()? {
+            path
+        } else {
+            setting("APPLICATION_ROOT")?
+        };
+        let keywords = PyDict::new(py);
+        keywords.set_item("expires", expires)?;
+        keywords.set_item("httponly", setting("SESSION_COOKIE_HTTPONLY")?)?;
+        keywords.set_item("domain", setting("SESSION_COOKIE_DOMAIN")?)?;
+        keywords.set_item("path", path)?;
+        keywords.set_item("secure", setting("SESSION_COOKIE_SECURE")?)?;
+        keywords.set_item("partitioned", setting("SESSION_COOKIE_PARTITIONED")?)?;
+        keywords.set_item("samesite", setting("SESSION_COOKIE_SAMESITE")?)?;
+        let arguments = (setting("SESSION_COOKIE_NAME")?, ascii(py, value)?);
+        self.response
+            .getattr(intern!(py, "set_cookie"))?
+            .call(arguments, Some(&keywords))?;
+        Ok(())
+    }
+}
+
+/// Whether `set_cookie` was replaced on the response object itself.
+pub(super) fn has_own_set_cookie(response: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = response.py();
+    let method = response.getattr(intern!(py, "set_cookie"))?;
+    let function = method.getattr_opt(intern!(py, "__func__"))?;
+    let shipped = &Stock::get(py)?.set_cookie;
+    Ok(!function.is_some_and(|function| function.is(shipped)))
+}
