@@ -27,16 +27,19 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 demo: $(NATIVE) ## visit the example application over HTTP and show what its sessions do and cost
+	@tests/redis/install.sh || true
 	@$(RUN) examples/demo.py
 
 serve: $(NATIVE) ## keep the example application running for a browser
 	@$(RUN) examples/serve.py $(PORT)
 
 test: $(NATIVE) ## run the core's tests, then the package's
+	tests/redis/install.sh
 	cargo test --locked --no-default-features
 	$(RUN) -m pytest $(ARGS)
 
 bench: $(NATIVE) ## measure sessions against Flask's, and write docs/benchmarks.md
+	tests/redis/install.sh
 	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --bench-report docs/benchmarks.md $(ARGS)
 
 lint: $(NATIVE) ## everything that a machine can say about the sources; a warning is an error

@@ -1,5 +1,6 @@
 """The suite's options, and the fixtures through which one test runs on Flask's code and on ours."""
 
+import signal
 from collections.abc import Iterator
 
 import flask
@@ -10,6 +11,7 @@ from flask.sessions import SecureCookieSessionInterface
 from . import clock as clocks
 from . import flavours
 from .flavours import Flavour
+from .redis import options as redis_options
 from .visits import new_app
 
 
@@ -29,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="hostile cookies to survive (default: %(default)s)",
     )
+    redis_options.add(parser)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_are_heard() -> None:
+    """A shell that starts the suite in the background has it ignore Ctrl-C, and all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=flavours.BOTH, ids=lambda flavour: flavour.name)

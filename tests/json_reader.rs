@@ -28,6 +28,8 @@ fn value(reader: &mut Reader<'_>) -> Option<Value> {
         Token::Null => Value::Null,
         Token::Bool(value) => value.into(),
         Token::Int(value) => value.into(),
+        // Python's integers have no end.
+        Token::Long(_) => return None,
         // serde_json refuses what Python reads as infinite.
         Token::Float(value) if value.is_infinite() => return None,
         Token::Float(value) => value.into(),

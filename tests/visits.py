@@ -50,7 +50,7 @@ def visit(app: flask.Flask, path: str = "/", cookie: str | None = None, **enviro
 
     records = _Records()
     app.logger.addHandler(records)
-    propagate, app.logger.propagate = app.logger.propagate, False
+    app.logger.propagate = False
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -61,7 +61,6 @@ def visit(app: flask.Flask, path: str = "/", cookie: str | None = None, **enviro
                 close()
     finally:
         app.logger.removeHandler(records)
-        app.logger.propagate = propagate
     status, headers = started[-1]
     warned = [(w.category.__name__, str(w.message)) for w in caught]
     return Answer(status, headers, body, warned, records.lines)

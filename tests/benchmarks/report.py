@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from dataclasses import field
 from importlib.metadata import version
 
-PACKAGES = ("flask", "werkzeug", "itsdangerous", "flask-session-rs")
+PACKAGES = (
+    "flask",
+    "werkzeug",
+    "itsdangerous",
+    "flask-session",
+    "redis",
+    "hiredis",
+    "msgspec",
+    "flask-session-rs",
+)
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Redis sessions: the tests, and the servers, proxies and applications that they run on."""
