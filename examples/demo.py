@@ -6,11 +6,12 @@ import platform
 import sys
 from importlib.metadata import version
 
+from tour.redis_sessions import redis_sessions
 from tour.report import Report
 from tour.request_times import request_times
 from tour.signed_cookies import signed_cookies
 
-PARTS = (signed_cookies, request_times)
+PARTS = (signed_cookies, request_times, redis_sessions)
 
 
 def main() -> int:

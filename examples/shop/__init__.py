@@ -14,26 +14,19 @@ from flask import render_template
 from flask import request
 from flask import session
 from flask import url_for
-from flask.sessions import SecureCookieSessionInterface as FlaskInterface
-from flask.sessions import SessionInterface
 from werkzeug.wrappers import Response
 
-from flask_session_rs import SecureCookieSessionInterface
-
+from .interfaces import comparable
+from .interfaces import interface_of
 from .meter import cost_of
 from .meter import Meter
 
 # Name -> price in cents.
 GOODS = {"tea": 450, "coffee": 780, "honey": 620, "bread": 390}
 
-INTERFACES: dict[str, type[SessionInterface]] = {
-    "flask": FlaskInterface,
-    "flask_session_rs": SecureCookieSessionInterface,
-}
-
 
 def create_app(kind: str = "flask_session_rs") -> Flask:
-    """The shop, its sessions kept by the interface of that name.
+    """The shop, its sessions kept by the interface of that name (see ``interfaces.py``).
 
     Settings come from the environment, so that one command line starts it with another key:
     ``SHOP_SECRET_KEY`` is ``app.config["SECRET_KEY"]``, and so on.
@@ -43,7 +36,7 @@ def create_app(kind: str = "flask_session_rs") -> Flask:
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config.from_prefixed_env("SHOP")
 
-    meter = Meter(INTERFACES[kind]())
+    meter = Meter(interface_of(kind, app))
     app.session_interface = meter
 
     @app.before_request
@@ -67,6 +60,10 @@ def create_app(kind: str = "flask_session_rs") -> Flask:
         # Any name will do: this is about sessions, not about accounts.
         name = request.form["name"].strip()[:40]
         if name:
+            # Who knew the id of the session before the login does not know it after.
+            regenerate = getattr(meter.inner, "regenerate", None)
+            if regenerate is not None:
+                regenerate(session)
             session["customer"] = name
             session["since"] = datetime.now(timezone.utc)
             session.permanent = "remember" in request.form
@@ -97,18 +94,18 @@ def create_app(kind: str = "flask_session_rs") -> Flask:
             content=dict(session),
             cookie_name=cookie_name,
             cookie=request.cookies.get(cookie_name, ""),
-            interface=describe(type(meter.inner)),
+            interface=describe(meter.inner),
             recent=list(meter.recent),
             costs={
-                describe(interface): cost_of(interface(), app, request.environ)
-                for interface in INTERFACES.values()
+                describe(interface): cost_of(interface, app, request.environ)
+                for interface in comparable(kind, app)
             },
         )
 
     @app.get("/session.json")
     def session_as_json() -> Response:
         content: dict[str, Any] = dict(session)
-        return jsonify(interface=describe(type(meter.inner)), session=content)
+        return jsonify(interface=describe(meter.inner), session=content)
 
     @app.get("/health")
     def health() -> str:
@@ -118,6 +115,6 @@ def create_app(kind: str = "flask_session_rs") -> Flask:
     return app
 
 
-def describe(interface: type[SessionInterface]) -> str:
+def describe(interface: object) -> str:
     """The package an interface comes from: what a reader wants to tell apart."""
-    return interface.__module__.partition(".")[0]
+    return type(interface).__module__.partition(".")[0]
