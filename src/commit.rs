@@ -39,8 +39,9 @@ pub enum Intent<'a> {
         /// The record as it was loaded, or as it was last saved: with what others had put into it by then.
         base: &'a [u8],
         /// What was loaded, encoded again by the encoder that made `record`: the same bytes as `base`, or different ones
-        /// where another encoder wrote that. So another encoder's ways do not look like changes.
-        baseline: &'a [u8],
+        /// where another encoder wrote that. So another encoder's ways do not look like changes. `None` where nobody has
+        /// encoded it again yet and the session surely changed: [`Commit::transcode`] does when it is needed.
+        baseline: Option<&'a [u8]>,
         /// The session as it is now.
         record: &'a [u8],
         /// The key it moves to: a new one, under a new id, for a session that is regenerated.
@@ -89,8 +90,8 @@ pub struct Commit<'s, 'c> {
     pub ttl: Ttl,
     /// The deadline of all its steps together, and the way to wait.
     pub call: &'s Call<'c>,
-    /// A record that another encoder wrote, in the format of this session's: asked only where another request has
-    /// written the record in another format meanwhile. `None` for what is no readable record.
+    /// A record that another encoder wrote, as that of this session writes it: asked only where another request has
+    /// written the record meanwhile. `None` for what is no readable record.
     pub transcode: &'s mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
     /// The key for a new session, under an id drawn anew each time.
     pub draw: &'s mut dyn FnMut() -> Vec<u8>,
@@ -159,21 +160,23 @@ impl Commit<'_, '_> {
     }
 
     fn change<'a>(&mut self, change: &Change<'a>) -> Result<Outcome<'a>, StoreError> {
-        if change.new_key.is_none() && change.record == change.baseline {
+        if change.new_key.is_none() && change.baseline == Some(change.record) {
             return Ok(Outcome::Unchanged);
         }
         let key = change.key;
         let _turn = self.turns.take(key, self.call)?;
         let mut expected = Cow::Borrowed(change.base);
         let mut wanted = Cow::Borrowed(change.record);
-        if change.base != change.baseline
+        if change
+            .baseline
+            .is_some_and(|baseline| change.base != baseline)
             && let Some(merged) = self.merge(change, change.base)?
         {
             // After an earlier save of the same session the record may hold what others had put into it by then.
             wanted = Cow::Owned(merged);
         }
         for attempt in 1.. {
-            let empty = record::glance(&wanted).is_some_and(|glance| glance.is_empty);
+            let empty = record::is_empty(&wanted);
             let exactly = Expected::Exactly(&expected);
             let replaced = if empty {
                 self.store.delete(key, exactly, self.call)?
@@ -227,7 +230,12 @@ impl Commit<'_, '_> {
     ) -> Result<Option<Vec<u8>>, StoreError> {
         // Both come from the same encoder, just now.
         let own = |_: RecordError| StoreError::Protocol("the session's own encoding");
-        let baseline = Record::parse(change.baseline).map_err(own)?;
+        let baseline = match change.baseline {
+            Some(baseline) => Cow::Borrowed(baseline),
+            // What this session's format cannot hold was in it, and is no longer.
+            None => (self.transcode)(change.base).map_or(Cow::Borrowed(change.base), Cow::Owned),
+        };
+        let baseline = Record::parse(&baseline).map_err(own)?;
         let new = Record::parse(change.record).map_err(own)?;
         let changes: Changes<'_> = record::difference(&baseline, &new).map_err(own)?;
         match changes.apply(current) {
@@ -263,7 +271,7 @@ impl Commit<'_, '_> {
 struct Change<'a> {
     key: &'a [u8],
     base: &'a [u8],
-    baseline: &'a [u8],
+    baseline: Option<&'a [u8]>,
     record: &'a [u8],
     new_key: Option<&'a [u8]>,
 }

@@ -2,6 +2,8 @@
 
 use memchr::memmem;
 
+use crate::plain::plain_len;
+
 /// Appends a string in quotes, as `json.dumps` writes it with `ensure_ascii`: all that is not printable ASCII becomes
 /// `\uxxxx` in lower-case hex (DEL too), and two of them, a surrogate pair, beyond U+FFFF.
 pub fn write_str(s: &str, out: &mut Vec<u8>) {
@@ -9,7 +11,7 @@ pub fn write_str(s: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = s;
     loop {
-        let plain = plain_prefix(rest.as_bytes());
+        let plain = plain_len::<true, true>(rest.as_bytes());
         // Plain bytes are ASCII, so this is a boundary of characters.
         let (run, after) = rest.split_at(plain);
         out.extend_from_slice(run.as_bytes());
@@ -21,30 +23,6 @@ pub fn write_str(s: &str, out: &mut Vec<u8>) {
         rest = chars.as_str();
     }
     out.push(b'"');
-}
-
-/// How many bytes at the front go into a JSON string as they are: printable ASCII but for quote and backslash.
-fn plain_prefix(bytes: &[u8]) -> usize {
-    const STRIDE: usize = 16;
-    let mut at = 0;
-    // Without an early way out, so that the compiler can test a stride at once.
-    while let Some(stride) = bytes.get(at..at + STRIDE) {
-        if !stride
-            .iter()
-            .fold(true, |plain, byte| plain & is_plain(*byte))
-        {
-            break;
-        }
-        at += STRIDE;
-    }
-    at + bytes[at..]
-        .iter()
-        .take_while(|byte| is_plain(**byte))
-        .count()
-}
-
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 fn write_special(special: char, out: &mut Vec<u8>) {

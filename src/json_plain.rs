@@ -1,12 +1,14 @@
 //! JSON text as msgspec writes it: characters as they are, numbers in their shortest form.
 
+use crate::plain::plain_len;
+
 /// Appends a string in quotes. Escaped are quote, backslash and control characters up to U+001F; nothing else is.
 pub fn write_str(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {
-        let plain = plain_prefix(rest);
+        let plain = plain_len::<false, false>(rest);
         let (run, after) = rest.split_at(plain);
         out.extend_from_slice(run);
         let Some((special, after)) = after.split_first() else {
@@ -16,28 +18,6 @@ pub fn write_str(text: &str, out: &mut Vec<u8>) {
         rest = after;
     }
     out.push(b'"');
-}
-
-/// How many bytes at the front go into a string as they are.
-fn plain_prefix(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
-    // A byte below `limit` borrows from its own high bit. What a borrow does to the bytes above cannot matter, since
-    // only the lowest hit is looked at.
-    let below = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (u64::from(b'"') * ONES), 1);
-        let backslash = below(word ^ (u64::from(b'\\') * ONES), 1);
-        let hit = (quote | backslash | below(word, 0x20)) & HIGH;
-        if hit != 0 {
-            return index * 8 + hit.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-    let plain = rest.iter().take_while(|byte| is_plain(byte)).count();
-    words.len() * 8 + plain
 }
 
 fn write_special(special: u8, out: &mut Vec<u8>) {

@@ -3,6 +3,8 @@
 //! A reader that gives up early: whatever is not plainly JSON of whole characters is answered with `None`, and where
 //! another decoder has the last word, it is never more lenient than that one. So it is small.
 
+use crate::plain::plain_len;
+
 /// Reads one text from its beginning.
 pub struct Reader<'t> {
     text: &'t [u8],
@@ -160,7 +162,7 @@ impl<'t> Reader<'t> {
         let start = self.at;
         let (mut ascii, mut escaped) = (true, false);
         loop {
-            self.at += plain_len(self.text.get(self.at..)?);
+            self.at += plain_len::<true, false>(self.text.get(self.at..)?);
             match *self.text.get(self.at)? {
                 b'"' => break,
                 b'\\' => {
@@ -280,31 +282,6 @@ fn digits_from(text: &[u8], start: usize) -> Option<usize> {
         .take_while(|byte| byte.is_ascii_digit())
         .count();
     (count > 0).then_some(start + count)
-}
-
-/// How many bytes at the beginning are neither quote nor backslash nor control character, and ASCII.
-fn plain_len(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
-    // A byte below `limit` borrows from its own high bit. What a borrow does to the bytes above cannot matter, since
-    // only the lowest hit is looked at.
-    let below = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word;
-    let (words, _) = text.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (u64::from(b'"') * ONES), 1);
-        let backslash = below(word ^ (u64::from(b'\\') * ONES), 1);
-        let hit = (quote | backslash | below(word, 0x20) | word) & HIGH;
-        if hit != 0 {
-            return index * 8 + hit.trailing_zeros() as usize / 8;
-        }
-    }
-    let start = words.len() * 8;
-    let rest = text[start..]
-        .iter()
-        .take_while(|byte| matches!(byte, 0x20..0x80) && !matches!(byte, b'"' | b'\\'))
-        .count();
-    start + rest
 }
 
 /// Appends what the raw text of a string stands for. `None` for an unknown escape, and for half a surrogate pair, which

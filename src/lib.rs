@@ -66,6 +66,7 @@ pub mod json_reader;
 pub mod keyring;
 pub mod msgpack;
 pub mod payload;
+mod plain;
 pub mod record;
 pub mod sid;
 pub mod store;

@@ -294,15 +294,6 @@ fn write(format: Format, entries: &[(&[u8], &[u8])]) -> Result<Vec<u8>, RecordEr
     Ok(out)
 }
 
-/// What a record says of itself without being decoded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Glance {
-    /// Whether it is permanent.
-    pub permanent: Permanent,
-    /// Whether it holds no key but `_permanent`: then the session counts as empty.
-    pub is_empty: bool,
-}
-
 /// What a record says under `_permanent`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Permanent {
@@ -316,14 +307,12 @@ pub enum Permanent {
     Unclear,
 }
 
-/// One look over a record, without memory for its entries. `None` for what is no record.
+/// What a record says under `_permanent`, in one look over it, without memory for its entries. `None` for what is no
+/// record.
 ///
 /// Keys that no decoder takes go unseen, where [`Record::parse`] refuses them.
-pub fn glance(record: &[u8]) -> Option<Glance> {
-    let mut glance = Glance {
-        permanent: Permanent::Absent,
-        is_empty: true,
-    };
+pub fn permanence(record: &[u8]) -> Option<Permanent> {
+    let mut found = Permanent::Absent;
     match Format::of(record)? {
         Format::MsgPack => {
             let mut reader = msgpack::Reader::new(record);
@@ -332,11 +321,13 @@ pub fn glance(record: &[u8]) -> Option<Glance> {
             };
             for _ in 0..entries {
                 let key = reader.skip()?;
-                let is_flag = msgpack::Reader::new(key).value()? == Token::Str(PERMANENT);
+                let is_flag = is_permanent_key(key);
                 let value = reader.skip()?;
-                glance.note(is_flag, value, &[0xc3], &[0xc2]);
+                if is_flag {
+                    found = Permanent::of(value, &[0xc3], &[0xc2]);
+                }
             }
-            reader.rest().is_empty().then_some(glance)
+            reader.rest().is_empty().then_some(found)
         }
         Format::Json => {
             let mut reader = json_reader::Reader::new(record);
@@ -347,24 +338,62 @@ pub fn glance(record: &[u8]) -> Option<Glance> {
             while let Next::One(key) = reader.key(index)? {
                 let is_flag = *json_meaning(key)? == *PERMANENT;
                 let value = reader.skip()?;
-                glance.note(is_flag, value, b"true", b"false");
+                if is_flag {
+                    found = Permanent::of(value, b"true", b"false");
+                }
                 index += 1;
             }
-            reader.is_at_end().then_some(glance)
+            reader.is_at_end().then_some(found)
         }
     }
 }
 
-impl Glance {
-    fn note(&mut self, is_flag: bool, value: &[u8], yes: &[u8], no: &[u8]) {
-        if !is_flag {
-            self.is_empty = false;
-        } else if value == yes {
-            self.permanent = Permanent::True;
+/// Whether a record holds no key but `_permanent`: then the session counts as empty. Looks no further than the first other
+/// key; `false` for what is no record.
+pub fn is_empty(record: &[u8]) -> bool {
+    match Format::of(record) {
+        Some(Format::MsgPack) => {
+            let mut reader = msgpack::Reader::new(record);
+            let Some(Token::Map(entries)) = reader.value() else {
+                return false;
+            };
+            (0..entries)
+                .all(|_| reader.skip().is_some_and(is_permanent_key) && reader.skip().is_some())
+                && reader.rest().is_empty()
+        }
+        Some(Format::Json) => {
+            let mut reader = json_reader::Reader::new(record);
+            if reader.value() != Some(json_reader::Token::Object) {
+                return false;
+            }
+            let mut index = 0;
+            loop {
+                match reader.key(index) {
+                    Some(Next::End) => return reader.is_at_end(),
+                    Some(Next::One(key))
+                        if json_meaning(key).is_some_and(|key| *key == *PERMANENT)
+                            && reader.skip().is_some() => {}
+                    _ => return false,
+                }
+                index += 1;
+            }
+        }
+        None => false,
+    }
+}
+
+fn is_permanent_key(key: &[u8]) -> bool {
+    msgpack::Reader::new(key).value() == Some(Token::Str(PERMANENT))
+}
+
+impl Permanent {
+    fn of(value: &[u8], yes: &[u8], no: &[u8]) -> Self {
+        if value == yes {
+            Self::True
         } else if value == no {
-            self.permanent = Permanent::False;
+            Self::False
         } else {
-            self.permanent = Permanent::Unclear;
+            Self::Unclear
         }
     }
 }

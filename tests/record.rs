@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use flask_session_rs::json_plain;
 use flask_session_rs::msgpack;
 use flask_session_rs::record::{
-    Format, Glance, Permanent, Record, RecordError, difference, glance,
+    Format, Permanent, Record, RecordError, difference, is_empty, permanence,
 };
 use proptest::prelude::*;
 
@@ -247,8 +247,8 @@ proptest! {
     #[test]
     fn any_bytes(bytes: Vec<u8>) {
         let parsed = Record::parse(&bytes);
-        // A glance lets keys pass that no decoder takes.
-        prop_assert!(parsed.is_err() || glance(&bytes).is_some());
+        // It lets keys pass that no decoder takes.
+        prop_assert!(parsed.is_err() || permanence(&bytes).is_some());
     }
 
     #[test]
@@ -257,7 +257,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let parsed = Record::parse(&bytes);
-        prop_assert!(parsed.is_err() || glance(&bytes).is_some());
+        prop_assert!(parsed.is_err() || permanence(&bytes).is_some());
         if let Ok(record) = parsed {
             let changes = difference(&record, &record).unwrap();
             let written = changes.apply(&bytes).unwrap();
@@ -267,7 +267,7 @@ proptest! {
     }
 
     #[test]
-    fn glances(entries in some_entries(), flags in prop::collection::vec(0_usize..4, 0..3), format in format(), style in style()) {
+    fn looks_without_decoding(entries in some_entries(), flags in prop::collection::vec(0_usize..4, 0..3), format in format(), style in style()) {
         let entries = distinct(entries, format);
         let mut bytes = to_bytes(&entries, format, style);
         // Puts flags in front, of which the last one counts.
@@ -282,8 +282,8 @@ proptest! {
             Some(1) => Permanent::False,
             Some(_) => Permanent::Unclear,
         };
-        let is_empty = entries.is_empty();
-        prop_assert_eq!(glance(&bytes), Some(Glance { permanent, is_empty }));
+        prop_assert_eq!(permanence(&bytes), Some(permanent));
+        prop_assert_eq!(is_empty(&bytes), entries.is_empty());
     }
 }
 
@@ -425,7 +425,8 @@ fn what_is_no_record() {
     }
     let deep = [&b"\x81\xa1a"[..], &vec![0x91; 100_000], b"\x01"].concat();
     assert!(Record::parse(&deep).is_err());
-    assert_eq!(glance(&deep), None);
+    assert_eq!(permanence(&deep), None);
+    assert!(!is_empty(&deep));
     let deep = [
         &b"{\"a\":"[..],
         &vec![b'['; 100_000],
@@ -434,7 +435,8 @@ fn what_is_no_record() {
     ]
     .concat();
     assert!(Record::parse(&deep).is_err());
-    assert_eq!(glance(&deep), None);
+    assert_eq!(permanence(&deep), None);
+    assert!(!is_empty(&deep));
 }
 
 #[test]

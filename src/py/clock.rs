@@ -1,17 +1,20 @@
 //! The wall clock, read through Python's `time.time` so that tests which freeze it keep working.
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyModule;
+use pyo3::types::PyDict;
 
-static TIME: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+/// What the module `time` holds.
+static TIME: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
 /// Seconds since the epoch, as `time.time()` says at this moment (a patched one included).
 pub(super) fn now(py: Python<'_>) -> PyResult<f64> {
-    TIME.get_or_try_init(py, || py.import("time").map(Bound::unbind))?
+    TIME.get_or_try_init(py, || py.import("time").map(|time| time.dict().unbind()))?
         .bind(py)
-        .getattr(intern!(py, "time"))?
+        .get_item(intern!(py, "time"))?
+        .ok_or_else(|| PyAttributeError::new_err("module 'time' has no attribute 'time'"))?
         .call0()?
         .extract()
 }

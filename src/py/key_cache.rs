@@ -14,7 +14,14 @@ const PLACES: usize = 128;
 /// Bytes of the longest key that is kept: so the whole takes some tens of kilobytes at most.
 const LONGEST: usize = 32;
 
-type Places = [[Option<Py<PyString>>; 2]; PLACES];
+/// A key with its characters, which are compared without asking Python for them.
+struct Kept {
+    text: [u8; LONGEST],
+    length: usize,
+    key: Py<PyString>,
+}
+
+type Places = [[Option<Kept>; 2]; PLACES];
 
 static PLACES_OF_ALL: Mutex<Places> = Mutex::new([const { [None, None] }; PLACES]);
 
@@ -38,22 +45,38 @@ impl KeyCache {
         };
         let place = &mut places[place_of(text)];
         for kept in place.iter().flatten() {
-            if kept.to_str(py).is_ok_and(|kept| kept.as_bytes() == text) {
-                return Ok(kept.bind(py).clone());
+            if kept.text.get(..kept.length) == Some(text) {
+                return Ok(kept.key.bind(py).clone());
             }
         }
         let key = ascii(py, text)?;
+        let mut kept = Kept {
+            text: [0; LONGEST],
+            length: text.len(),
+            key: key.clone().unbind(),
+        };
+        kept.text[..text.len()].copy_from_slice(text);
         place.swap(0, 1);
         // The older of the two goes. Strings run no code when they do.
-        place[0] = Some(key.clone().unbind());
+        place[0] = Some(kept);
         Ok(key)
     }
 }
 
-/// The place of a key, by its FNV-1a hash.
+/// The place of a key, by its length and its first and last four bytes: the keys of one application, which are few,
+/// rarely share both ends.
 fn place_of(text: &[u8]) -> usize {
-    let hash = text.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    });
-    (hash ^ hash >> 16) as usize % PLACES
+    let end = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |chunk| u32::from_le_bytes(*chunk));
+    let (first, last) = match text {
+        [_, _, _, _, ..] => (end(text.first_chunk()), end(text.last_chunk())),
+        short => (
+            short
+                .iter()
+                .fold(0, |all, byte| all << 8 | u32::from(*byte)),
+            0,
+        ),
+    };
+    // A multiplication mixes upwards: the place is in the upper bits.
+    let mixed = (u64::from(first) << 32 | u64::from(last)).wrapping_add(text.len() as u64);
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % PLACES
 }

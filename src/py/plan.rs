@@ -54,6 +54,26 @@ impl Plan {
         self.seen.tags.as_ref()
     }
 
+    /// `app.config`, if everything is as it was when the plan was made.
+    fn config_if_current<'py>(
+        &self,
+        interface: &Bound<'py, PyAny>,
+        app: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if !self.seen.app.is_class_of(app) {
+            return Ok(None);
+        }
+        // A native plan is only made where the class leaves both attributes to the object itself.
+        let parts = match &self.native {
+            Some(_) => App::of_attributes(&attributes_of(app)?)?,
+            None => App::of(app)?,
+        };
+        match parts {
+            Some(parts) if self.seen.holds(interface, &parts)? => Ok(Some(parts.config)),
+            _ => Ok(None),
+        }
+    }
+
     /// What native code works with; None where Flask answers.
     pub(super) fn native(&self) -> Option<&Native> {
         self.native.as_ref()
@@ -76,16 +96,16 @@ impl Plans {
         interface: &Bound<'py, PyAny>,
         app: &Bound<'py, PyAny>,
     ) -> PyResult<Option<(Arc<Plan>, Bound<'py, PyDict>)>> {
-        let Some(parts) = App::of(app)? else {
-            return Ok(None);
-        };
         let mut index = 0;
         while let Some(plan) = self.kept.get(index) {
-            if plan.seen.holds(interface, app, &parts)? {
-                return Ok(plan.native.is_some().then_some((plan, parts.config)));
+            if let Some(config) = plan.config_if_current(interface, app)? {
+                return Ok(plan.native.is_some().then_some((plan, config)));
             }
             index += 1;
         }
+        let Some(parts) = App::of(app)? else {
+            return Ok(None);
+        };
         let Some(plan) = Plan::make(interface, app, &parts)?.map(Arc::new) else {
             return Ok(None);
         };
@@ -128,7 +148,23 @@ impl<'py> App<'py> {
         let py = app.py();
         let config = app.getattr(intern!(py, "config"))?;
         let json = app.getattr(intern!(py, "json"))?;
-        if !config.get_type().is(&Stock::get(py)?.config) {
+        Self::checked(config, json)
+    }
+
+    fn of_attributes(attributes: &Bound<'py, PyDict>) -> PyResult<Option<Self>> {
+        let py = attributes.py();
+        match (
+            attributes.get_item(intern!(py, "config"))?,
+            attributes.get_item(intern!(py, "json"))?,
+        ) {
+            (Some(config), Some(json)) => Self::checked(config, json),
+            _ => Ok(None),
+        }
+    }
+
+    /// None for a configuration of another kind than Flask's.
+    fn checked(config: Bound<'py, PyAny>, json: Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        if !config.get_type().is(&Stock::get(config.py())?.config) {
             return Ok(None);
         }
         let config = config.cast_into::<PyDict>()?;
@@ -236,25 +272,20 @@ impl Seen {
         [&self.interface, &self.app, &self.json]
     }
 
-    /// Whether everything is still as it was.
-    fn holds(
-        &self,
-        interface: &Bound<'_, PyAny>,
-        app: &Bound<'_, PyAny>,
-        parts: &App<'_>,
-    ) -> PyResult<bool> {
+    /// Whether everything is still as it was, the class of the application apart.
+    fn holds(&self, interface: &Bound<'_, PyAny>, parts: &App<'_>) -> PyResult<bool> {
+        let py = interface.py();
         if !self.interface.is_class_of(interface)
-            || !self.app.is_class_of(app)
             || !self.json.is_class_of(&parts.json)
             || !self
                 .tags
                 .as_ref()
-                .is_none_or(|tags| tags.order_unchanged(app.py()))
+                .is_none_or(|tags| tags.order_unchanged(py))
         {
             return Ok(false);
         }
         Ok(self.has_settings_of(&parts.config)?
-            && same_items(&self.fallbacks, self.settings[1].bind(app.py()))
+            && same_items(&self.fallbacks, self.settings[1].bind(py))
             && !has_own_methods(&parts.json)?
             && self.attributes.are(&attributes_of(interface)?))
     }

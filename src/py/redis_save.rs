@@ -1,5 +1,6 @@
 //! A session in a store, saved: the store brought to what the session holds, and the response told.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ impl<'py> Save<'_, 'py> {
             Err(error) if is_of_store(py, &error) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let permanent = match record::glance(&found).map(|glance| glance.permanent) {
+        let permanent = match record::permanence(&found) {
             Some(record::Permanent::True) => true,
             Some(record::Permanent::False | record::Permanent::Absent) => false,
             Some(record::Permanent::Unclear) | None => match record_decode::decode(py, &found)? {
@@ -183,8 +184,18 @@ impl<'py> Save<'_, 'py> {
             let outcome = self.run(intent, format, &mut Vec::new)?;
             return Ok(Some(outcome.saved(sid, encoded)));
         }
-        let baseline = self.baseline(&origin, format, &encoded)?;
-        if new_key.is_none() && is_same(&baseline, &encoded) {
+        // What was marked as modified is written unless it is the same to the byte: as a rule it did change, and is not
+        // looked through to find out.
+        let baseline = match &origin.baseline {
+            None if *origin.record == encoded => Some(Arc::clone(&origin.record)),
+            None if modified => None,
+            None => Some(self.baseline(&origin.record, format)?),
+            known => known.clone(),
+        };
+        let unchanged = baseline
+            .as_ref()
+            .is_some_and(|baseline| is_same(baseline, &encoded));
+        if new_key.is_none() && unchanged {
             if !modified {
                 return Ok(None);
             }
@@ -198,7 +209,7 @@ impl<'py> Save<'_, 'py> {
         let intent = Intent::Changed {
             key: &key,
             base: &origin.record,
-            baseline: &baseline,
+            baseline: baseline.as_ref().map(|baseline| baseline.as_slice()),
             record: &encoded,
             new_key,
         };
@@ -232,27 +243,24 @@ impl<'py> Save<'_, 'py> {
         Err(error)
     }
 
-    /// What the session held when it was loaded, or last saved, as the encoder of its present form writes it: what another
-    /// encoder wrote is not to look changed for that.
-    fn baseline(&self, origin: &Origin, format: Format, encoded: &[u8]) -> PyResult<Arc<Vec<u8>>> {
-        if let Some(baseline) = &origin.baseline {
-            return Ok(Arc::clone(baseline));
-        }
+    /// A record as the encoder of the session's present form writes it: what another encoder wrote is not to look changed
+    /// for that.
+    fn baseline(&self, record: &Arc<Vec<u8>>, format: Format) -> PyResult<Arc<Vec<u8>>> {
         // As a rule, the encoder was this one, and need not be asked again.
         let is_own = format == Format::MsgPack
-            && Format::of(&origin.record) == Some(format)
-            && msgpack::is_minimal(&origin.record);
-        if *origin.record == encoded || is_own {
-            return Ok(Arc::clone(&origin.record));
+            && Format::of(record) == Some(format)
+            && msgpack::is_minimal(record);
+        if is_own {
+            return Ok(Arc::clone(record));
         }
-        let loaded = record_decode::decode(self.session.py(), &origin.record)?;
-        let mut again = Vec::with_capacity(origin.record.len());
+        let loaded = record_decode::decode(self.session.py(), record)?;
+        let mut again = Vec::with_capacity(record.len());
         match loaded {
             Some(loaded) if record_encode::encode(&loaded, format, &mut again).is_ok() => {
                 Ok(Arc::new(again))
             }
             // What this format cannot hold was in it, and is no longer.
-            _ => Ok(Arc::clone(&origin.record)),
+            _ => Ok(Arc::clone(record)),
         }
     }
 
@@ -306,7 +314,10 @@ impl<'py> Save<'_, 'py> {
             }
             .run(intent)?;
             Ok(match outcome {
-                Outcome::Written { record, .. } => Written::At(Some(record.into_owned())),
+                Outcome::Written { record, .. } => Written::At(match record {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(merged) => Some(merged),
+                }),
                 Outcome::Unchanged => Written::At(None),
                 Outcome::Deleted => Written::Deleted,
                 Outcome::Ended => Written::Ended,
