@@ -19,9 +19,12 @@ NATIVE := python/flask_session_rs/_native$(word 2,$(ABOUT))
 NATIVE_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 # maturin refuses to choose when a conda environment is active as well.
 MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin
+# The documentation is built without the extension, and with tools of its own.
+DOCS_VENV := .venv/docs-$(word 1,$(ABOUT))
+DOCS_TOOLS := $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench lint format wheel clean
+.PHONY: help demo serve test bench lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -59,8 +62,13 @@ format: $(TOOLS) ## rewrite the sources in the one style
 wheel: $(TOOLS) ## build a wheel for this interpreter into dist/
 	$(MATURIN) build --release --locked --out dist --interpreter $(RUN)
 
+# All pages anew each time: those that are kept from before would keep their warnings to themselves.
+docs: $(DOCS_TOOLS) ## build the documentation's site into docs/_build; a warning or a dead link is an error
+	$(DOCS_VENV)/bin/python -m sphinx -W --keep-going -n -q --fresh-env -d docs/_build/doctrees docs docs/_build/html
+	@echo "The first page: $(abspath docs/_build/html/index.html)"
+
 clean: ## remove everything that these commands make
-	rm -rf .venv target dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv target dist docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	rm -f python/flask_session_rs/_native*.so
 	find python tests examples -type d '(' -name __pycache__ -o -name .benchmarks ')' -prune -exec rm -rf {} +
 
@@ -68,6 +76,12 @@ clean: ## remove everything that these commands make
 $(TOOLS): requirements/dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	touch $@
+
+# Likewise.
+$(DOCS_TOOLS): requirements/docs.txt
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/docs.txt
 	touch $@
 
 # Always a release build: a debug one is many times slower, and no test or figure should rest on it.
