@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::record::{self, Changes, Record, RecordError};
 use crate::store::{
-    Call, Created, Expected, Loaded, Replaced, SessionStore, StoreError, Ttl, Unreachable,
+    Call, Created, Expected, Loaded, RECORD_CAP, Replaced, SessionStore, StoreError, Ttl,
+    Unreachable, too_large,
 };
 use crate::turns::Turns;
 
@@ -144,6 +145,9 @@ impl Commit<'_, '_> {
     }
 
     fn create<'a>(&mut self, record: &'a [u8]) -> Result<Outcome<'a>, StoreError> {
+        if record.len() > RECORD_CAP {
+            return Err(too_large());
+        }
         for _ in 0..DRAWS {
             let key = (self.draw)();
             match self.store.create(&key, record, self.ttl, self.call)? {
@@ -256,6 +260,9 @@ impl Commit<'_, '_> {
         expected: Expected<'_>,
         record: &[u8],
     ) -> Result<Replaced, StoreError> {
+        if record.len() > RECORD_CAP {
+            return Err(too_large());
+        }
         match new_key {
             Some(new) => self
                 .store

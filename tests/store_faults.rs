@@ -182,7 +182,7 @@ impl Waiter for Patient {
 fn lengths_are_not_believed() {
     let _quiet = quiet();
     for reply in [
-        &b"$67108865\r\n"[..],
+        &b"$67174401\r\n"[..],
         b"$9223372036854775807\r\n",
         b"$-9223372036854775808\r\n",
         b"*2147483647\r\n",

@@ -210,6 +210,17 @@ pub(crate) fn occupied() -> StoreError {
     }
 }
 
+/// Bytes of the largest record: more are not written, since they would not be read.
+pub(crate) const RECORD_CAP: usize = 64 << 20;
+
+/// The error of a record beyond [`RECORD_CAP`].
+pub(crate) fn too_large() -> StoreError {
+    StoreError::Refused {
+        code: "TOOLARGE".into(),
+        advice: "a session has 64 MiB at most; keep what is larger elsewhere, and its key in the session",
+    }
+}
+
 impl Call<'_> {
     /// Lets some time pass, as the program's waiter has it; not beyond the deadline.
     pub fn pause(&self, time: Duration) -> Result<(), StoreError> {

@@ -216,9 +216,8 @@ impl SessionStore for RedisStore {
         expected: Expected<'_>,
         call: &Call<'_>,
     ) -> Result<Replaced, StoreError> {
-        if is_large(&[words(expected).1]) {
-            return Change::Delete { key }.apply(self, expected, call);
-        }
+        // By the script for a large record, too: a server whose memory is used up refuses whatever is queued for a
+        // transaction, and deleting is what helps it.
         let mut repeat = Repeat::Unused;
         let outcome = self.run(&self.scripts.delete, call, &mut repeat, |command| {
             let (mode, expected) = words(expected);

@@ -2,8 +2,10 @@
 
 use redis::Value;
 
-/// The most bytes that a reply may have. A session is a few kilobytes.
-pub(super) const REPLY_CAP: usize = 64 << 20;
+use super::RECORD_CAP;
+
+/// The most bytes that a reply may have: the largest record, and what is around it.
+pub(super) const REPLY_CAP: usize = RECORD_CAP + (1 << 16);
 
 /// How deep a reply may be nested. The answer to HELLO, the deepest that is ever asked for, has three levels.
 const DEPTH_CAP: usize = 8;
@@ -260,8 +262,8 @@ mod tests {
             b"$+1\r\n",
             b"$ 1\r\n",
             b"$1x\r\n",
-            b"$67108865\r\n",
-            b"$67108864\r\n",
+            b"$67174401\r\n",
+            b"$67174400\r\n",
             b"$99999999999999999999999999\r\n",
             b"$18446744073709551615\r\n",
             b"$1\r\nabc",

@@ -1,4 +1,4 @@
-//! The verbs that look before they write, for large records: WATCH and look, then write unless somebody else did.
+//! Replacing and moving a large record: WATCH and look, then write unless somebody else did.
 //!
 //! These are two round trips where a script is one, and the record crosses the network to be compared here. But it
 //! does not pass through the server's Lua, which takes several times as long as sending it.
@@ -24,9 +24,6 @@ pub(super) enum Change<'a> {
         new: &'a [u8],
         record: &'a [u8],
         ttl: Ttl,
-    },
-    Delete {
-        key: &'a [u8],
     },
 }
 
@@ -70,7 +67,7 @@ impl Change<'_> {
 
     fn look(&self) -> Vec<Cmd> {
         let keys: &[&[u8]] = match self {
-            Change::Replace { key, .. } | Change::Delete { key } => &[key],
+            Change::Replace { key, .. } => &[key],
             Change::Rotate { old, new, .. } => &[old, new],
         };
         let mut commands = vec![cmd("WATCH")];
@@ -120,7 +117,6 @@ impl Change<'_> {
                 record,
                 ttl,
             } => commands.extend([set(new, record, *ttl), delete(old)]),
-            Change::Delete { key } => commands.push(delete(key)),
         }
         commands.push(cmd("EXEC"));
         let replies = connection

@@ -41,6 +41,31 @@ def test_noeviction(own_server: RedisServer, size: int) -> None:
     assert len(own_server.records()) == 2
 
 
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_the_last_key_can_go(own_server: RedisServer, size: int) -> None:
+    """A session that is emptied without `clear()` frees memory, too."""
+    app = stored_app(NATIVE, own_server.url(), {"timeout": 5})
+    visitor = Visitor(app)
+    visitor.get(f"/fill/{size}/a")
+    own_server.client.config_set("maxmemory-policy", "noeviction")
+    own_server.client.config_set("maxmemory", 1)
+    assert visitor.get("/drop/filling").status == "200 OK"
+    assert (visitor.jar, own_server.records()) == ({}, {})
+
+
+def test_a_record_that_could_not_be_read_is_not_written(own_server: RedisServer) -> None:
+    app = stored_app(NATIVE, own_server.url(), {"timeout": 10})
+    visitor, other = Visitor(app), Visitor(app)
+    visitor.get("/fill/10/a")
+    before = content(visitor)
+    for refused in (visitor, other):  # changed, new
+        assert refused.get(f"/fill/{(64 << 20) - 5}/a").status == "500 INTERNAL SERVER ERROR"
+    assert (content(visitor), other.jar) == (before, {})
+    # The largest that is: what is around it takes 26 bytes, with `_permanent`.
+    assert visitor.get(f"/fill/{(64 << 20) - 26}/a").status == "200 OK"
+    assert len(content(visitor)) > 64 << 20
+
+
 @pytest.mark.parametrize("policy", policies())
 def test_policies_that_evict(own_server: RedisServer, policy: str) -> None:
     """Writing goes on; some of those who were there before are logged out."""
