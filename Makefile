@@ -16,7 +16,7 @@ VENV := .venv/$(word 1,$(ABOUT))
 RUN := $(VENV)/bin/python
 TOOLS := $(VENV)/.installed
 NATIVE := python/flask_session_rs/_native$(word 2,$(ABOUT))
-NATIVE_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+NATIVE_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs' -o -name '*.profdata')
 # maturin refuses to choose when a conda environment is active as well.
 MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin
 # The documentation is built without the extension, and with tools of its own.
@@ -24,7 +24,9 @@ DOCS_VENV := .venv/docs-$(word 1,$(ABOUT))
 DOCS_TOOLS := $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench lint format wheel docs clean
+# Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
+PYTHONS ?=
+.PHONY: help demo serve test bench profile lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -44,6 +46,10 @@ test: $(NATIVE) ## run the core's tests, then the package's
 bench: $(NATIVE) ## measure sessions against Flask's, and write docs/benchmarks.md
 	tests/redis/install.sh
 	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --bench-report docs/benchmarks.md $(ARGS)
+
+profile: $(TOOLS) ## make the compiler's profile anew, for this interpreter and those in PYTHONS
+	tests/redis/install.sh
+	tests/benchmarks/profile.sh $(abspath $(RUN)) $(PYTHONS)
 
 lint: $(NATIVE) ## everything that a machine can say about the sources; a warning is an error
 	cargo fmt --check
