@@ -4,6 +4,10 @@
 PYTHON ?= python3
 # More arguments for pytest: `make test ARGS="-k rotation"`.
 ARGS ?=
+# A short run: `make bench QUICK=1`. Its figures are good for nothing, so docs/ is left alone.
+QUICK ?=
+# Where `make bench` writes: `make bench REPORT=/tmp/mine`.
+REPORT ?= $(if $(QUICK),.benchmarks,docs)
 # Where `make serve` listens, if nothing else does.
 PORT ?= 8000
 
@@ -15,6 +19,7 @@ endif
 VENV := .venv/$(word 1,$(ABOUT))
 RUN := $(VENV)/bin/python
 TOOLS := $(VENV)/.installed
+BENCH_TOOLS := $(VENV)/.bench-installed
 NATIVE := python/flask_session_rs/_native$(word 2,$(ABOUT))
 NATIVE_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs' -o -name '*.profdata')
 # maturin refuses to choose when a conda environment is active as well.
@@ -26,7 +31,7 @@ DOCS_TOOLS := $(DOCS_VENV)/.installed
 .DEFAULT_GOAL := help
 # Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
 PYTHONS ?=
-.PHONY: help demo serve test bench profile lint format wheel docs clean
+.PHONY: help demo serve test bench report profile lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -43,9 +48,14 @@ test: $(NATIVE) ## run the core's tests, then the package's
 	cargo test --locked --no-default-features
 	$(RUN) -m pytest $(ARGS)
 
-bench: $(NATIVE) ## measure sessions against Flask's, and write docs/benchmarks.md
+bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
 	tests/redis/install.sh
-	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --bench-report docs/benchmarks.md $(ARGS)
+	tests/benchmarks/install.sh
+	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --benchmark-columns median,rounds \
+		--bench-report $(REPORT) $(if $(QUICK),--bench-quick) $(ARGS)
+
+report: $(TOOLS) $(BENCH_TOOLS) ## write them again from docs/benchmarks.json, without measuring
+	$(RUN) -m tests.benchmarks.render $(REPORT)
 
 profile: $(TOOLS) ## make the compiler's profile anew, for this interpreter and those in PYTHONS
 	tests/redis/install.sh
@@ -88,6 +98,11 @@ $(TOOLS): requirements/dev.txt
 $(DOCS_TOOLS): requirements/docs.txt
 	$(PYTHON) -m venv --clear $(DOCS_VENV)
 	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/docs.txt
+	touch $@
+
+# Plots and more servers: nothing but the benchmarks needs them. Clearing the above removes this mark, too.
+$(BENCH_TOOLS): requirements/bench.txt $(TOOLS)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements/bench.txt
 	touch $@
 
 # Always a release build: a debug one is many times slower, and no test or figure should rest on it.

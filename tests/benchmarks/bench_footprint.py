@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import statistics
 import subprocess
 import sys
 import zipfile
@@ -13,18 +14,15 @@ import flask_session_rs._native
 
 from .interleaved import measure
 from .interleaved import repeated
-from .report import Report
-from .report import verdict
-
-TITLE = "Footprint"
-ABOUT = "Import: the median over fresh interpreters. Wheel: the package's files, compressed as a wheel's are."
+from .results import Results
+from .results import target
 
 
 def _import(module: str) -> None:
     subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
 
-def test_import(benchmark: BenchmarkFixture, report: Report) -> None:
+def test_import(benchmark: BenchmarkFixture, results: Results, rounds: int) -> None:
     result = measure(
         benchmark,
         {
@@ -32,18 +30,15 @@ def test_import(benchmark: BenchmarkFixture, report: Report) -> None:
             "ours": repeated(lambda: _import("flask_session_rs")),
         },
         calls=1,
-        rounds=25,
+        rounds=max(5, rounds // 2),
     )
     pairs = zip(result.rounds["ours"], result.rounds["flask"], strict=True)
-    more = sorted(ours - flask for ours, flask in pairs)[len(result.rounds["ours"]) // 2] * 1e3
-    report.row(
-        TITLE,
-        ABOUT,
-        {"what": "import, ms over importing Flask", "figure": verdict(more, at_most=5)},
-    )
+    more = statistics.median(ours - flask for ours, flask in pairs) * 1e3
+    what = "import, ms over importing Flask"
+    results.add("footprint", what=what, figure=target(more, at_most=5))
 
 
-def test_wheel(benchmark: BenchmarkFixture, report: Report, tmp_path: pathlib.Path) -> None:
+def test_wheel(benchmark: BenchmarkFixture, results: Results, tmp_path: pathlib.Path) -> None:
     native = pathlib.Path(flask_session_rs._native.__file__)
     wheel = tmp_path / "package.zip"
 
@@ -55,4 +50,4 @@ def test_wheel(benchmark: BenchmarkFixture, report: Report, tmp_path: pathlib.Pa
 
     benchmark.pedantic(pack, rounds=1)  # type: ignore[no-untyped-call]
     megabytes = wheel.stat().st_size / 1e6
-    report.row(TITLE, ABOUT, {"what": "wheel, MB", "figure": verdict(megabytes, at_most=1.5)})
+    results.add("footprint", what="wheel, MB", figure=target(megabytes, at_most=1.5))

@@ -12,18 +12,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import flask_session_rs
 from flask_session_rs._native import TokenCodec
 
-from .applications import SESSION
 from .interleaved import measure
 from .interleaved import repeated
-from .report import Report
-from .report import verdict
-
-TITLE = "Parts"
-ABOUT = "One call, in microseconds, on the same session. Each reads what it wrote itself."
+from .results import Results
+from .results import target
+from .served import SESSION
 
 
 def _row(
-    report: Report,
+    results: Results,
     benchmark: BenchmarkFixture,
     name: str,
     stock: t.Callable[[], object],
@@ -39,13 +36,13 @@ def _row(
         calls=calls,
         rounds=rounds,
     )
-    cells = {
-        "call": name,
-        "stock, us": f"{result.microseconds('stock'):.3f}",
-        "ours, us": f"{result.microseconds('ours'):.3f}",
-        "stock / ours": verdict(result.ratio("stock", "ours"), at_least=least),
-    }
-    report.row(TITLE, ABOUT, cells)
+    results.add(
+        "parts",
+        call=name,
+        stock=result.microseconds("stock"),
+        ours=result.microseconds("ours"),
+        ratio=target(result.ratio("stock", "ours"), at_least=least),
+    )
 
 
 def _serializers() -> tuple[URLSafeTimedSerializer, TokenCodec]:
@@ -56,13 +53,13 @@ def _serializers() -> tuple[URLSafeTimedSerializer, TokenCodec]:
     return stock, TokenCodec([app.secret_key])
 
 
-def test_loads(benchmark: BenchmarkFixture, report: Report, rounds: int) -> None:
+def test_loads(benchmark: BenchmarkFixture, results: Results, rounds: int) -> None:
     stock, ours = _serializers()
     theirs, token = stock.dumps(SESSION), ours.dumps(SESSION)
     assert stock.loads(theirs, max_age=3600) == ours.loads(token, 3600) == SESSION
     with flask.Flask(__name__).app_context():
         _row(
-            report,
+            results,
             benchmark,
             "`loads`",
             lambda: stock.loads(theirs, max_age=3600),
@@ -73,11 +70,11 @@ def test_loads(benchmark: BenchmarkFixture, report: Report, rounds: int) -> None
         )
 
 
-def test_dumps(benchmark: BenchmarkFixture, report: Report, rounds: int) -> None:
+def test_dumps(benchmark: BenchmarkFixture, results: Results, rounds: int) -> None:
     stock, ours = _serializers()
     with flask.Flask(__name__).app_context():
         _row(
-            report,
+            results,
             benchmark,
             "`dumps`",
             lambda: stock.dumps(SESSION),
@@ -88,7 +85,7 @@ def test_dumps(benchmark: BenchmarkFixture, report: Report, rounds: int) -> None
         )
 
 
-def test_item_assignment(benchmark: BenchmarkFixture, report: Report, rounds: int) -> None:
+def test_item_assignment(benchmark: BenchmarkFixture, results: Results, rounds: int) -> None:
     stock = flask.sessions.SecureCookieSession(SESSION)
     ours = flask_session_rs.SecureCookieSession(SESSION)
 
@@ -103,7 +100,7 @@ def test_item_assignment(benchmark: BenchmarkFixture, report: Report, rounds: in
         return assign
 
     _row(
-        report,
+        results,
         benchmark,
         "100 item assignments",
         many(stock),

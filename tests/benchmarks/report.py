@@ -1,100 +1,117 @@
-"""The benchmarks' report: tables in Markdown, shown at the end of the run and written to a file."""
+"""The report for people: a run's figures as tables in Markdown, with what they were measured on and how."""
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
+import collections
+import textwrap
 import typing as t
-from dataclasses import dataclass
-from dataclasses import field
-from importlib.metadata import version
 
-PACKAGES = (
-    "flask",
-    "werkzeug",
-    "itsdangerous",
-    "flask-session",
-    "redis",
-    "hiredis",
-    "msgspec",
-    "flask-session-rs",
-)
+from .cells import shown
+from .results import Results
+from .results import Row
+from .tables import Table
+from .tables import TABLES
+
+#: Plot to what it shows.
+PLOTS = {
+    "requests": "Request times by interface and by what the view does with its session",
+    "sizes": "What a written session costs, by its size",
+    "throughput": "Requests a second of each server with each interface",
+    "latency": "Latency of each server under load with each interface",
+}
+WIDTH = 100
 
 
-@dataclass
-class Table:
-    """One table of the report."""
+def report(results: Results) -> str:
+    """The whole page."""
+    lines = ["# Benchmarks", ""]
+    for about in _how(results):
+        lines += [*paragraph(about), ""]
+    lines += [*_facts(results.run), "", _judged(results), ""]
+    lines += sections(results)
+    return "\n".join(lines)
 
-    title: str
-    about: str
-    header: t.Sequence[str]
-    rows: list[t.Sequence[str]] = field(default_factory=list)
 
-    def lines(self) -> t.Iterator[str]:
-        yield f"## {self.title}"
+def sections(results: Results) -> t.Iterator[str]:
+    """The lines of every table that there are figures for."""
+    for table in TABLES:
+        if rows := results.tables.get(table.name):
+            yield from _section(table, rows)
+
+
+def paragraph(text: str, width: int = WIDTH, *, first: str = "", others: str = "") -> list[str]:
+    """Its lines, with what they are indented by."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _how(results: Results) -> t.Iterator[str]:
+    yield (
+        "Written by `make bench` from [benchmarks.json](benchmarks.json), where each row is a line. Every comparison of"
+        " requests runs in one process: in each round every contender gets the same number of calls (100; fewer of"
+        " large sessions), in an order drawn anew, with the garbage collector run between and not within. A time is the"
+        " median over the rounds, ± half the distance of the quartiles; a ratio is the median of the rounds' own"
+        " ratios, so that what else the"
+        " machine was doing weighs on both sides."
+    )
+    near = results.run["round trip"]
+    free, one_core = near["us"]["free"], near["us"]["one core"]
+    yield (
+        f"A raw round trip to redis-server over TCP took {free:g} us where the kernel placed benchmark and server as it"
+        f" liked (*free*), and {one_core:g} us with both on one core (*one core*). Requests with sessions in Redis were"
+        f" measured *{near['used']}*: *free* is taken only where it is shorter by a tenth or more, as the kernel may"
+        " change its mind, and the way from one core to another can be long on a virtual machine."
+    )
+
+
+def _facts(run: t.Mapping[str, t.Any]) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    machine = ("virtual machine, " if run["virtual"] else "") + f"{run['cores']} cores"
+    facts = [
+        f"{run['date']}; {run['rounds']} rounds of each comparison, {run['minutes']:g} minutes in all"
+        + (", a quick run: not to be believed" if run["quick"] else ""),
+        versions,
+        f"{run['processor']}, {machine}, {run['kernel']}, load average at the end {run['load']}",
+    ]
+    return [line for fact in facts for line in paragraph(fact, first="- ", others="  ")]
+
+
+def _judged(results: Results) -> str:
+    counts: collections.Counter[str] = collections.Counter()
+    for table in TABLES:
+        for row in results.tables[table.name]:
+            for cell in row.values():
+                text = shown(cell)
+                for verdict in ("met:", "MISSED:", "not judged:"):
+                    counts[verdict] += f"({verdict}" in text
+    met, missed, unjudged = (counts[verdict] for verdict in ("met:", "MISSED:", "not judged:"))
+    return f"Of {met + missed + unjudged} targets, {met} are met, {missed} missed, {unjudged} not judged."
+
+
+def _section(table: Table, rows: t.Sequence[Row]) -> t.Iterator[str]:
+    yield f"## {table.title}"
+    yield ""
+    yield from paragraph(table.about)
+    yield ""
+    if table.plot:
+        yield f"![{PLOTS[table.plot]}](benchmarks-{table.plot}.svg)"
         yield ""
-        yield self.about
-        yield ""
-        yield _row(self.header)
-        yield _row(["---"] * len(self.header))
-        for row in self.rows:
-            yield _row(row)
-        yield ""
+    forms = {key: heading.partition("|")[2] or "{:g}" for key, heading in table.columns.items()}
+    headings = [heading.partition("|")[0] for heading in table.columns.values()]
+    yield from markdown(
+        headings, [[shown(row[key], form) for key, form in forms.items()] for row in rows]
+    )
+    yield ""
 
 
-def _row(cells: t.Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-class Report:
-    """The tables of a run, in the order in which the benchmarks made them."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, Table] = {}
-
-    def row(self, title: str, about: str, cells: t.Mapping[str, str]) -> None:
-        """Add a row to the table of this title, which is made with the first row."""
-        table = self.tables.setdefault(title, Table(title, about, list(cells)))
-        table.rows.append(list(cells.values()))
-
-    def text(self) -> str:
-        """The whole report."""
-        lines = [
-            "# Benchmarks",
-            "",
-            "Written by `make bench`. Every comparison runs in one process: in each round every",
-            "contender gets the same number of calls, in an order drawn anew, with the garbage",
-            "collector run between and not within. A time is the median over the rounds, ± half the",
-            "distance of the quartiles; a ratio is the median of the rounds' own ratios, so that what",
-            "else the machine was doing weighs on both sides.",
-            "",
-            f"- {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d},"
-            f" {platform.python_implementation()} {platform.python_version()},"
-            f" {', '.join(f'{name} {version(name)}' for name in PACKAGES)}",
-            f"- {platform.system()} {platform.machine()}, {_processor()}, {os.cpu_count()} cores,"
-            f" load average at the end of the run {os.getloadavg()[0]:.1f}",
-            "",
-        ]
-        for table in self.tables.values():
-            lines.extend(table.lines())
-        return "\n".join(lines)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:
-            for line in info:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "processor unknown"
-
-
-def verdict(ratio: float, *, at_least: float | None = None, at_most: float | None = None) -> str:
-    """A ratio beside its target."""
-    if at_least is not None:
-        return f"{ratio:.2f} ({'met' if ratio >= at_least else 'MISSED'}: at least {at_least:g})"
-    assert at_most is not None
-    return f"{ratio:.3f} ({'met' if ratio <= at_most else 'MISSED'}: at most {at_most:g})"
+def markdown(headings: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> t.Iterator[str]:
+    """A table: columns whose cells begin with a digit are set to the right."""
+    right = [all(row[n][:1].isdigit() for row in rows) for n in range(len(headings))]
+    for cells in (headings, ["---:" if at else "---" for at in right], *rows):
+        yield "| " + " | ".join(cells) + " |"

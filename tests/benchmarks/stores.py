@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
 import typing as t
 import weakref
 
 import flask
 import msgspec
-from flask import session
-from flask.sessions import SessionInterface
 
-from ..redis import flavours
 from ..redis.server import RedisServer
-from .applications import NullInterface
 from .applications import requests
-from .applications import SESSION
 from .interleaved import Call
 from .interleaved import Contender
 from .interleaved import repeated
+from .served import FLASK_SESSION
+from .served import new_app
+from .served import NULL
+from .served import OURS_REDIS
+from .served import SESSION
 
 Transport = t.Literal["TCP", "unix socket"]
 TRANSPORTS: tuple[Transport, ...] = t.get_args(Transport)
@@ -27,43 +26,11 @@ TRANSPORTS: tuple[Transport, ...] = t.get_args(Transport)
 #: Over this a raw round trip over TCP says that other work is on the cores.
 QUIET_US = 15.0
 
-NULL, FLASK_SESSION, OURS, RAW, PROBE = "null", "flask-session", "ours", "raw GET", "raw TCP"
+RAW, PROBE = "raw GET", "raw TCP"
 
 
 def url(server: RedisServer, transport: Transport) -> str:
     return server.url() if transport == "TCP" else server.unix_url()
-
-
-def new_app(kind: str, address: str, *, refresh: bool = True) -> flask.Flask:
-    """An application with a view for each way to use a session; `kind` says who keeps it."""
-    app = flask.Flask(__name__)
-    app.secret_key = "a secret of a usual length, 32 by"
-    app.config["SESSION_REFRESH_EACH_REQUEST"] = refresh
-    app.session_interface = _interface(kind, app, address)
-    # A value that was there before is no change, and a written session has to be one.
-    numbers = itertools.count()
-
-    @app.get("/untouched")
-    def untouched() -> str:
-        return "a page"
-
-    @app.get("/read")
-    def read() -> str:
-        return "a page" if session.get("_user_id") else "another"
-
-    @app.get("/written")
-    def written() -> str:
-        session["visits"] = next(numbers)
-        return "a page"
-
-    return app
-
-
-def _interface(kind: str, app: flask.Flask, address: str) -> SessionInterface:
-    if kind == NULL:
-        return NullInterface()
-    flavour = flavours.FLASK_SESSION if kind == FLASK_SESSION else flavours.NATIVE
-    return flavour.interface(app, address)
 
 
 def cookie(app: flask.Flask, data: t.Mapping[str, t.Any]) -> str:
@@ -86,7 +53,7 @@ def contenders(
     """The same request for each, a raw GET of such a record, and one over TCP that tells a busy machine."""
     address = url(server, transport)
     found: dict[str, Contender] = {}
-    for kind in (NULL, FLASK_SESSION, OURS):
+    for kind in (NULL, FLASK_SESSION, OURS_REDIS):
         app = new_app(kind, address, refresh=refresh)
         found[kind] = requests(app, path, cookie(app, data))
     found[RAW] = repeated(Raw(server, transport, msgspec.msgpack.encode(data)).get)
