@@ -31,7 +31,7 @@ DOCS_TOOLS := $(DOCS_VENV)/.installed
 .DEFAULT_GOAL := help
 # Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
 PYTHONS ?=
-.PHONY: help demo serve test bench report profile lint format wheel docs clean
+.PHONY: help demo serve test bench report profile counts mutations lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -60,6 +60,15 @@ report: $(TOOLS) $(BENCH_TOOLS) ## write them again from docs/benchmarks.json, w
 profile: $(TOOLS) ## make the compiler's profile anew, for this interpreter and those in PYTHONS
 	tests/redis/install.sh
 	tests/benchmarks/profile.sh $(abspath $(RUN)) $(PYTHONS)
+
+# Without the extension: the core alone is counted.
+counts: ## count the core's instructions under valgrind, against tests/counts/counts.json (UPDATE=1 writes it)
+	tests/counts/install.sh
+	$(PYTHON) tests/counts/count.py $(if $(UPDATE),--update)
+
+mutations: $(NATIVE) ## plant one fault after the other, see the tests find each, and write docs/planted-faults.md
+	tests/redis/install.sh
+	$(RUN) -m tests.mutations --report docs/planted-faults.md $(ARGS)
 
 lint: $(NATIVE) ## everything that a machine can say about the sources; a warning is an error
 	cargo fmt --check

@@ -540,3 +540,37 @@ fn a_large_command_that_is_not_taken_ends_with_the_deadline() {
         assert_eq!(error, StoreError::Unreachable(Unreachable::TimedOut));
     });
 }
+
+#[test]
+fn no_connection_is_kept_with_a_watch_on_it() {
+    for (unwatched, connections) in [("+OK\r\n", 1), ("-ERR no\r\n", 2)] {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        let server = Scripted::start(move |_, mut peer| {
+            while let Some(words) = peer.command() {
+                let name = String::from_utf8(words[0].clone()).unwrap();
+                let reply = match &*name {
+                    "WATCH" => "+OK\r\n",
+                    "UNWATCH" => unwatched,
+                    _ => "$5\r\nother\r\n",
+                };
+                log.lock().unwrap().push(name);
+                peer.stream.write_all(reply.as_bytes()).unwrap();
+            }
+        });
+        let store = RedisStore::new(server.endpoint(), 1);
+        let (old, new) = (vec![b'o'; 100_000], vec![b'n'; 100_000]);
+        is(
+            store
+                .replace(b"k", Expected::Exactly(&old), &new, hour(), &call())
+                .unwrap(),
+            Replaced::Changed(b"other".to_vec()),
+        );
+        assert_eq!(*heard.lock().unwrap(), ["WATCH", "GET", "UNWATCH"]);
+        is(
+            load(&store, MOMENT).unwrap(),
+            Loaded::Record(b"other".to_vec()),
+        );
+        assert_eq!(server.connections(), connections);
+    }
+}

@@ -167,14 +167,19 @@ def test_every_kind_of_zlib(level: int, strategy: int) -> None:
 @pytest.mark.parametrize(
     ("size", "fits"), [(900_000, True), (1 << 20, True), ((1 << 20) + 1, False)]
 )
-def test_inflation_has_a_limit(size: int, fits: bool) -> None:
+@pytest.mark.parametrize(
+    "attributes",
+    [{}, {"session_class": type("S", (NATIVE.session_class,), {})}],
+    ids=["native", "through Flask's own code"],
+)
+def test_inflation_has_a_limit(size: int, fits: bool, attributes: dict[str, Any]) -> None:
     """1 MiB of JSON, to the byte; a plain payload of that size is read as it is."""
     text = json.dumps({"a": "x" * (size - 9)}, separators=(",", ":")).encode()
     text = text[: size - 2] + b'"}' if len(text) > size else text
     assert len(text) == min(size, len(text))
     token = Oracle().sign(deflated(text.ljust(size)))
     assert (CODEC.loads(token, MAX_AGE, NOW) is not None) == fits
-    interface = NATIVE.interface()
+    interface = NATIVE.interface(**attributes)
     body = visit(session_app(interface), "/read", f"session={token}").body
     assert (body != EMPTY) == fits
     plain = Oracle().sign(base64_encode(text.ljust(size)))

@@ -142,18 +142,23 @@ class TestTheCookie:
             assert attributes(got) == attributes(expected)
             assert got.header("Vary") == ["Cookie"]
 
+    # Partitioned brings Secure along, so that one that was forgotten shows without it alone.
+    @pytest.mark.parametrize("partitioned", [True, False])
     @pytest.mark.flask_session_breaks("a deletion without Secure: browsers ignore it")
-    def test_is_deleted_under_a_host_name(self, flavour: Flavour, server: RedisServer) -> None:
+    def test_is_deleted_under_a_host_name(
+        self, flavour: Flavour, server: RedisServer, partitioned: bool
+    ) -> None:
         config: dict[str, t.Any] = {
             "SESSION_COOKIE_NAME": "__Host-id",
             "SESSION_COOKIE_SECURE": True,
-            "SESSION_COOKIE_PARTITIONED": True,
+            "SESSION_COOKIE_PARTITIONED": partitioned,
             "SESSION_COOKIE_SAMESITE": "None",
         }
         visitor = user_with(stored_app(flavour, server.url(), **config), "/write")
         assert set(visitor.jar) == {"__Host-id"}
         deleted = attributes(visitor.get("/logout"))
-        assert {"Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned"} <= set(deleted)
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=None"} <= set(deleted)
+        assert ("Partitioned" in deleted) == partitioned
         assert "Max-Age=0" in deleted
 
     def test_holds_an_id_and_nothing_else(self, app: flask.Flask) -> None:
@@ -499,6 +504,27 @@ class TestTheSignedId:
         assert content(visitor) == shown(_permanent=True, count=1)
         visitor.get("/write")
         assert visitor.jar["session"] == self.signed(sid, "the new key")
+
+    @pytest.mark.flask_session_breaks("the fallbacks are not asked: everyone is logged out")
+    def test_fallback_keys_change_in_place(self, flavour: Flavour, server: RedisServer) -> None:
+        visitor = user_with(stored_app(flavour, server.url(), {"use_signer": True}), "/write")
+        sent = f"session={visitor.jar['session']}"
+        fallbacks = ["an older one"]
+        app = stored_app(
+            flavour,
+            server.url(),
+            {"use_signer": True},
+            SECRET_KEY="the new key",
+            SECRET_KEY_FALLBACKS=fallbacks,
+        )
+        for keys, body in (
+            (["an older one"], shown(_permanent=True)),
+            (["an older one", "a key"], shown(_permanent=True, count=1)),
+            (["a key"], shown(_permanent=True, count=1)),
+            (["another"], shown(_permanent=True)),
+        ):
+            fallbacks[:] = keys
+            assert visit(app, "/read", sent).body == body
 
     @pytest.mark.flask_session_breaks("an empty application starts, and each request is an error")
     def test_needs_a_key(self, flavour: Flavour, server: RedisServer) -> None:
