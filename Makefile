@@ -8,6 +8,8 @@ ARGS ?=
 QUICK ?=
 # Where `make bench` writes: `make bench REPORT=/tmp/mine`.
 REPORT ?= $(if $(QUICK),.benchmarks,docs)
+# How long `make soak` takes; its report goes to the terminal, and to a file where REPORT names one.
+MINUTES ?= 5
 # Where `make serve` listens, if nothing else does.
 PORT ?= 8000
 
@@ -31,7 +33,7 @@ DOCS_TOOLS := $(DOCS_VENV)/.installed
 .DEFAULT_GOAL := help
 # Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
 PYTHONS ?=
-.PHONY: help demo serve test bench report profile counts mutations lint format wheel docs clean
+.PHONY: help demo serve test bench report profile counts mutations soak lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -49,6 +51,10 @@ test: $(NATIVE) ## run the core's tests, then the package's
 	$(RUN) -m pytest $(ARGS)
 
 bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
+soak: $(NATIVE) ## load several workers while Redis is killed, stopped and cut off: MINUTES=5 REPORT=file
+	tests/redis/install.sh
+	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(filter-out file,$(origin REPORT)),--report $(REPORT)) $(ARGS)
+
 	tests/redis/install.sh
 	tests/benchmarks/install.sh
 	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --benchmark-columns median,rounds \

@@ -14,6 +14,7 @@ def add(parser: pytest.Parser) -> None:
         ("--cycles", 3_000, "load-save cycles in which memory must not grow"),
         ("--interrupts", 60, "signals in the middle of exchanges"),
         ("--interleavings", 800, "orders of the steps of three requests, out of 143,360"),
+        ("--soak-seconds", 60, "seconds of load on a server that is killed, stopped and cut off"),
     ):
         group.addoption(
             name, type=int, default=default, metavar="N", help=f"{what} (default: %(default)s)"
