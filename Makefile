@@ -33,10 +33,10 @@ DOCS_TOOLS := $(DOCS_VENV)/.installed
 .DEFAULT_GOAL := help
 # Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
 PYTHONS ?=
-.PHONY: help demo serve test bench report profile counts mutations soak lint format wheel docs clean
+.PHONY: help demo serve test bench report profile counts mutations soak model sanitize parallel free-threaded lint format wheel docs clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 demo: $(NATIVE) ## visit the example application over HTTP and show what its sessions do and cost
 	@tests/redis/install.sh || true
@@ -52,6 +52,31 @@ test: $(NATIVE) ## run the core's tests, then the package's
 
 bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
 soak: $(NATIVE) ## load several workers while Redis is killed, stopped and cut off: MINUTES=5 REPORT=file
+# A target directory beside the crate's: an unchanged model is not compiled again.
+MODEL := --locked --manifest-path tests/model/Cargo.toml --target-dir target/model
+
+model: ## the locks of the connection pool and the turns, in every order of their threads' steps
+	cargo fmt --check --manifest-path tests/model/Cargo.toml
+	cargo clippy $(MODEL) --release -- -D warnings
+	cargo run $(MODEL) --release --quiet
+
+sanitize: ## the core's tests under AddressSanitizer, and ThreadSanitizer where the toolchain has what it takes
+	tests/redis/install.sh
+	tests/sanitizers.sh
+
+# A plugin that would change how every other run reports: it stays outside of the virtual environment.
+PARALLEL := .cache/parallel
+$(PARALLEL)/.installed: requirements/parallel.txt $(TOOLS)
+	rm -rf $(PARALLEL)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --target $(PARALLEL) --requirement $<
+	touch $@
+
+parallel: $(NATIVE) $(PARALLEL)/.installed ## the tests that are fit for it, each in four threads at the same time
+	PYTHONPATH=$(PARALLEL) $(RUN) tests/parallel.py $(ARGS)
+
+free-threaded: ## the threads' tests without the GIL, with the interpreter that FREE_THREADED names
+	tests/free-threaded.sh
+
 	tests/redis/install.sh
 	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(filter-out file,$(origin REPORT)),--report $(REPORT)) $(ARGS)
 

@@ -70,6 +70,7 @@ mod plain;
 pub mod record;
 pub mod sid;
 pub mod store;
+mod sync;
 pub mod token;
 pub mod turns;
 

@@ -4,11 +4,10 @@
 //! try again. So they take turns. A turn is a courtesy and no lock: nobody is blocked by it, everybody looks again from time to
 //! time in the program's own way of waiting, and who has looked for long enough goes on without.
 
-use std::process;
-use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 
 use crate::store::{Call, StoreError};
+use crate::sync::{Mutex, TryLockError, process, thread};
 
 /// How long somebody else's turn is waited for. A change takes two round trips as a rule; whoever takes longer than this has
 /// lost the server.
@@ -36,7 +35,7 @@ pub struct Turn<'t> {
 
 impl Turns {
     /// No turn is taken.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self(Mutex::new(Taken {
             process: 0,
             keys: Vec::new(),
@@ -91,7 +90,7 @@ impl Turns {
             if given.is_some() {
                 return;
             }
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 }
@@ -149,8 +148,11 @@ mod tests {
     #[test]
     fn a_forks_parent_has_no_turns_in_it() {
         let turns = Turns::new();
-        std::mem::forget(turns.take(b"a", &call(1000)).unwrap());
-        turns.0.lock().unwrap().process += 1;
+        {
+            let mut taken = turns.0.lock().unwrap();
+            taken.process = process::id() + 1;
+            taken.keys.push(b"a"[..].into());
+        }
         assert!(turns.take(b"a", &call(1000)).unwrap().key.is_some());
     }
 }

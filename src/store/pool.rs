@@ -5,12 +5,9 @@
 //! next slot is looked at. So a fork in the very moment when another thread holds one cannot hang the child. That slot
 //! stays locked in the child, which goes on with one slot fewer.
 
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, TryLockError};
-
 use super::connection::Connection;
 use super::{Call, Endpoint, StoreError, tls};
+use crate::sync::{AtomicU32, Mutex, Ordering, TryLockError, process};
 
 /// The connections to one endpoint.
 pub(super) struct Pool {

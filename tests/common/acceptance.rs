@@ -35,8 +35,11 @@ pub(crate) fn is<T: PartialEq>(what: T, expected: T) {
     assert!(what == expected, "another outcome than expected");
 }
 
-/// How long an operation may take beyond its deadline.
-pub(crate) const GRACE: Duration = Duration::from_millis(50);
+/// How long an operation may take beyond its deadline; instrumented by `tests/sanitizers.sh`, longer.
+pub(crate) const GRACE: Duration = Duration::from_millis(match option_env!("SANITIZED") {
+    None => 50,
+    Some(_) => 500,
+});
 
 /// Tries something that has to end this long after its deadline. A machine with other work may come too late to see it
 /// once, but not four times.
