@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::base::DictMethod;
@@ -116,7 +117,10 @@ impl Session {
         let (py, this) = (slf.py(), slf.get());
         slf.as_super()
             .set_item(intern!(py, NOT_LOADED), py.None())?;
-        *this.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        *this
+            .source
+            .lock_py_attached(py)
+            .unwrap_or_else(PoisonError::into_inner) = Some(source);
         this.loaded.store(false, Ordering::Release);
         Ok(())
     }
@@ -146,14 +150,17 @@ impl Session {
 
     /// Whether the cookie that an untouched session would be loaded from can hold a permanent one.
     pub(super) fn source_may_be_permanent(&self, py: Python<'_>) -> bool {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = self
+            .source
+            .lock_py_attached(py)
+            .unwrap_or_else(PoisonError::into_inner);
         matches!(&*source, Some(Source::Cookie(cookie)) if cookie.may_be_permanent(py))
     }
 
     /// What the session will be loaded from; None once it is.
     pub(super) fn source(&self, py: Python<'_>) -> Option<Source> {
         self.source
-            .lock()
+            .lock_py_attached(py)
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
             .map(|source| source.clone_ref(py))
@@ -191,7 +198,12 @@ impl Session {
     ) -> PyResult<()> {
         let this = slf.get();
         let dict = slf.as_super();
-        let mut kept = this.source.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dict methods may wait for the whole interpreter to stop, where there is no GIL: whoever waits for this lock does so
+        // without being attached.
+        let mut kept = this
+            .source
+            .lock_py_attached(slf.py())
+            .unwrap_or_else(PoisonError::into_inner);
         let filled_from = kept.take();
         if filled_from.is_some() {
             // None of this runs Python code: keys are exact str or plain values of other exact types,
