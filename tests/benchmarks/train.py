@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 
 import flask
@@ -15,10 +14,13 @@ from flask_session_rs import RedisSessionInterface
 from ..redis.server import RedisServer
 from . import applications
 from . import stores
-from .applications import SESSION
 from .bench_redis import large
-from .bench_sizes import _items
-from .bench_sizes import _text
+from .contents import CONTENTS
+from .contents import items
+from .interleaved import Contender
+from .served import OURS
+from .served import OURS_REDIS
+from .served import SESSION
 
 #: How often each request is sent. Enough that what is counted once, at the start, counts for nothing.
 TIMES = 400
@@ -26,23 +28,21 @@ TIMES = 400
 
 def _cookies() -> None:
     permanent = {**SESSION, "_permanent": True}
-    nested = {**SESSION, **_items(600)}
+    nested = {**SESSION, **items(600)}
     for path in ("/untouched", "/read", "/written"):
         for data, times in ((SESSION, TIMES * 4), (permanent, TIMES * 2), (nested, TIMES)):
-            _send(applications.contenders(path, data)["ours"], times)
+            _send(applications.contenders(path, data)[OURS], times)
         for size in (2_000, 4_000, 20_000):
-            for kind in (_items, _text):
-                _send(applications.contenders(path, kind(size))["ours"], max(4, 40_000 // size))
+            for kind in CONTENTS.values():
+                _send(applications.contenders(path, kind(size))[OURS], max(4, 40_000 // size))
 
 
 def _redis(server: RedisServer) -> None:
     for path in ("/untouched", "/read", "/written"):
         for refresh in (True, False):
-            for data, times in ((SESSION, TIMES), (_items(2_000), TIMES // 8), (large(), 4)):
-                made = stores.contenders(
-                    server, "unix socket", path, refresh=refresh, data=json.loads(json.dumps(data))
-                )
-                _send(made[stores.OURS], times)
+            for data, times in ((SESSION, TIMES), (items(2_000), TIMES // 8), (large(), 4)):
+                made = stores.contenders(server, "unix socket", path, refresh=refresh, data=data)
+                _send(made[OURS_REDIS], times)
     app = flask.Flask(__name__)
     app.secret_key = "a secret of a usual length, 32 by"
     app.session_interface = RedisSessionInterface(server.unix_url(), serialization_format="json")
@@ -57,7 +57,7 @@ def _redis(server: RedisServer) -> None:
             opened.clear()
 
 
-def _send(contender: applications.Contender, times: int) -> None:
+def _send(contender: Contender, times: int) -> None:
     for request in contender(times):
         request()
 
