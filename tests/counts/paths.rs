@@ -201,7 +201,7 @@ const PATHS: &[(&str, Make)] = &[
     ("json_read", json_read),
     ("msgpack_write", msgpack_write),
     ("msgpack_read", msgpack_read),
-    ("record_glance", record_glance),
+    ("record_permanence", record_permanence),
     ("record_difference", record_difference),
     ("json_record_difference", json_record_difference),
     ("record_apply", record_apply),
@@ -370,10 +370,10 @@ fn msgpack_read() -> Path {
     Box::new(move || read_msgpack(&mut msgpack::Reader::new(black_box(&record))))
 }
 
-fn record_glance() -> Path {
+fn record_permanence() -> Path {
     let record = session_record();
     Box::new(move || {
-        black_box(record::glance(black_box(&record)).unwrap());
+        black_box(record::permanence(black_box(&record)).unwrap());
     })
 }
 
