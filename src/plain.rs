@@ -6,14 +6,22 @@ const HIGH: u64 = 0x80 * ONES;
 /// How many bytes at the front are neither quote nor backslash nor control character up to U+001F; nor, where asked for,
 /// part of a character beyond ASCII (`NON_ASCII`) or DEL (`DEL`).
 pub(crate) fn plain_len<const NON_ASCII: bool, const DEL: bool>(text: &[u8]) -> usize {
+    let mut at = 0;
+    // Most keys and many values end within the first word.
+    if let Some(first) = text.first_chunk::<8>() {
+        if let Some(place) = first_special::<NON_ASCII, DEL>(u64::from_le_bytes(*first)) {
+            return place;
+        }
+        at = 8;
+    }
     // Without an early way out, so that the compiler can test a stride at once.
-    let (strides, _) = text.as_chunks::<16>();
+    let (strides, _) = text[at..].as_chunks::<16>();
     let plain_strides = strides.iter().take_while(|stride| {
         !stride
             .iter()
             .fold(false, |hit, byte| hit | is_special::<NON_ASCII, DEL>(*byte))
     });
-    let mut at = plain_strides.count() * 16;
+    at += plain_strides.count() * 16;
     let (words, rest) = text[at..].as_chunks::<8>();
     for word in words {
         if let Some(place) = first_special::<NON_ASCII, DEL>(u64::from_le_bytes(*word)) {
