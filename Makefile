@@ -39,14 +39,14 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 demo: $(NATIVE) ## visit the example application over HTTP and show what its sessions do and cost
-	@tests/redis/install.sh || true
+	@tests/install.sh redis-server || true
 	@$(RUN) examples/demo.py
 
 serve: $(NATIVE) ## keep the example application running for a browser
 	@$(RUN) examples/serve.py $(PORT)
 
 test: $(NATIVE) ## run the core's tests, then the package's
-	tests/redis/install.sh
+	tests/install.sh redis-server
 	cargo test --locked --no-default-features
 	$(RUN) -m pytest $(ARGS)
 
@@ -61,7 +61,7 @@ model: ## the locks of the connection pool and the turns, in every order of thei
 	cargo run $(MODEL) --release --quiet
 
 sanitize: ## the core's tests under AddressSanitizer, and ThreadSanitizer where the toolchain has what it takes
-	tests/redis/install.sh
+	tests/install.sh redis-server
 	tests/sanitizers.sh
 
 # A plugin that would change how every other run reports: it stays outside of the virtual environment.
@@ -77,11 +77,11 @@ parallel: $(NATIVE) $(PARALLEL)/.installed ## the tests that are fit for it, eac
 free-threaded: ## the threads' tests without the GIL, with the interpreter that FREE_THREADED names
 	tests/free-threaded.sh
 
-	tests/redis/install.sh
+	tests/install.sh redis-server
 	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(filter-out file,$(origin REPORT)),--report $(REPORT)) $(ARGS)
 
-	tests/redis/install.sh
-	tests/benchmarks/install.sh
+	tests/install.sh redis-server
+	tests/install.sh wrk
 	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --benchmark-columns median,rounds \
 		--bench-report $(REPORT) $(if $(QUICK),--bench-quick) $(ARGS)
 
@@ -89,16 +89,16 @@ report: $(TOOLS) $(BENCH_TOOLS) ## write them again from docs/benchmarks.json, w
 	$(RUN) -m tests.benchmarks.render $(REPORT)
 
 profile: $(TOOLS) ## make the compiler's profile anew, for this interpreter and those in PYTHONS
-	tests/redis/install.sh
+	tests/install.sh redis-server
 	tests/benchmarks/profile.sh $(abspath $(RUN)) $(PYTHONS)
 
 # Without the extension: the core alone is counted.
 counts: ## count the core's instructions under valgrind, against tests/counts/counts.json (UPDATE=1 writes it)
-	tests/counts/install.sh
+	tests/install.sh valgrind
 	$(PYTHON) tests/counts/count.py $(if $(UPDATE),--update)
 
 mutations: $(NATIVE) ## plant one fault after the other, see the tests find each, and write docs/planted-faults.md
-	tests/redis/install.sh
+	tests/install.sh redis-server
 	$(RUN) -m tests.mutations --report docs/planted-faults.md $(ARGS)
 
 lint: $(NATIVE) ## everything that a machine can say about the sources; a warning is an error

@@ -19,7 +19,7 @@ if [ requirements/dev.txt -nt "$venv/.installed" ]; then
     "$run" -m pip install --quiet --disable-pip-version-check --requirement "$venv/requirements.txt"
     touch "$venv/.installed"
 fi
-tests/redis/install.sh
+tests/install.sh redis-server
 VIRTUAL_ENV=$venv "$venv/bin/maturin" develop --release --locked
 # PYTHON_GIL=0: an extension that asks for the GIL does not get it. The second line proves that ours does not ask.
 PYTHON_GIL=0 "$run" -m pytest tests/test_threads.py tests/test_session_object.py tests/test_lazy.py \

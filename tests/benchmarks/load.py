@@ -9,7 +9,7 @@ import typing as t
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("load.lua")
-HOW = "wrk is not installed: run tests/benchmarks/install.sh, or 'apt-get install wrk'"
+HOW = "wrk is not installed: run tests/install.sh wrk, or 'apt-get install wrk'"
 CONNECTIONS = 8
 #: Rounds in turn, and the seconds of each.
 TURNS, SECONDS = 5, 2

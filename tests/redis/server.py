@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
     from typing_extensions import Self
 
-HOW = "redis-server is not installed: run tests/redis/install.sh, or 'apt-get install redis-server'"
+HOW = "redis-server is not installed: run tests/install.sh redis-server, or 'apt-get install redis-server'"
 #: Seconds in which a server has to answer after its start.
 PATIENCE = 10.0
 
