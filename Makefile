@@ -51,7 +51,15 @@ test: $(NATIVE) ## run the core's tests, then the package's
 	$(RUN) -m pytest $(ARGS)
 
 bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
+	tests/install.sh redis-server
+	tests/install.sh wrk
+	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --benchmark-columns median,rounds \
+		--bench-report $(REPORT) $(if $(QUICK),--bench-quick) $(ARGS)
+
 soak: $(NATIVE) ## load several workers while Redis is killed, stopped and cut off: MINUTES=5 REPORT=file
+	tests/install.sh redis-server
+	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(filter-out file,$(origin REPORT)),--report $(REPORT)) $(ARGS)
+
 # A target directory beside the crate's: an unchanged model is not compiled again.
 MODEL := --locked --manifest-path tests/model/Cargo.toml --target-dir target/model
 
@@ -76,14 +84,6 @@ parallel: $(NATIVE) $(PARALLEL)/.installed ## the tests that are fit for it, eac
 
 free-threaded: ## the threads' tests without the GIL, with the interpreter that FREE_THREADED names
 	tests/free-threaded.sh
-
-	tests/install.sh redis-server
-	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(filter-out file,$(origin REPORT)),--report $(REPORT)) $(ARGS)
-
-	tests/install.sh redis-server
-	tests/install.sh wrk
-	$(RUN) -m pytest tests/benchmarks -o python_files="bench_*.py" --benchmark-columns median,rounds \
-		--bench-report $(REPORT) $(if $(QUICK),--bench-quick) $(ARGS)
 
 report: $(TOOLS) $(BENCH_TOOLS) ## write them again from docs/benchmarks.json, without measuring
 	$(RUN) -m tests.benchmarks.render $(REPORT)
