@@ -33,7 +33,7 @@ DOCS_TOOLS := $(DOCS_VENV)/.installed
 .DEFAULT_GOAL := help
 # Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
 PYTHONS ?=
-.PHONY: help demo serve test bench report profile counts mutations soak model sanitize parallel free-threaded lint format wheel docs clean
+.PHONY: help demo serve test bench report profile counts mutations fuzz soak model sanitize parallel free-threaded lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -48,6 +48,7 @@ serve: $(NATIVE) ## keep the example application running for a browser
 test: $(NATIVE) ## run the core's tests, then the package's
 	tests/install.sh redis-server
 	cargo test --locked --no-default-features
+	cargo test $(FUZZ) --quiet
 	$(RUN) -m pytest $(ARGS)
 
 bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
@@ -101,10 +102,47 @@ mutations: $(NATIVE) ## plant one fault after the other, see the tests find each
 	tests/install.sh redis-server
 	$(RUN) -m tests.mutations --report docs/planted-faults.md $(ARGS)
 
+# How long `make fuzz` takes in all; what it finds new stays in FOUND, so that the next run begins there.
+SECONDS ?= 60
+SHARE = $$(( ($(SECONDS) + 6) / 7 ))
+FOUND := .cache/fuzz-found
+FUZZ_TARGETS := cookie token json msgpack reply url
+# The crate's target directory: the two have their dependencies in one version each, and compile them once.
+FUZZ := --locked --manifest-path fuzz/Cargo.toml --target-dir target
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .cache/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+$(CARGO_FUZZ)/bin/cargo-fuzz:
+	cargo install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION) --root $(CARGO_FUZZ)
+
+# Outside of the virtual environment, which `make test` has without it. No wheel, no line for it: hypothesis then.
+ATHERIS := .cache/atheris-$(word 1,$(ABOUT))
+$(ATHERIS)/.installed: requirements/fuzz.txt $(TOOLS)
+	rm -rf $(ATHERIS)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target $(ATHERIS) \
+		--requirement $<
+	mkdir -p $(ATHERIS)
+	touch $@
+
+# The flags of sanitizers and coverage are unstable: RUSTC_BOOTSTRAP lets the stable compiler take them. Freed memory is
+# held back up to 64 MB, which leaves the targets most of their 512. libFuzzer is C++: nothing else here asks for it.
+fuzz: $(NATIVE) $(CARGO_FUZZ)/bin/cargo-fuzz $(ATHERIS)/.installed ## look for inputs that break a promise: SECONDS=60 in all, divided among the targets
+	tests/install.sh g++
+	RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ)/bin/cargo-fuzz build --fuzz-dir fuzz --features engine --target-dir target/fuzz
+	set -e; for target in $(FUZZ_TARGETS); do \
+		echo "fuzz: $$target"; \
+		mkdir -p $(FOUND)/$$target fuzz/artifacts/$$target; \
+		ASAN_OPTIONS=quarantine_size_mb=64 target/fuzz/*/release/$$target -max_total_time=$(SHARE) -timeout=5 \
+			-rss_limit_mb=512 -max_len=4096 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=fuzz/artifacts/$$target/ $(FOUND)/$$target fuzz/corpus/$$target; \
+	done
+	PYTHONPATH=$(ATHERIS) $(RUN) -m tests.fuzzing.run $(SHARE)
+
 lint: $(NATIVE) ## everything that a machine can say about the sources; a warning is an error
 	cargo fmt --check
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	PYO3_PYTHON=$(abspath $(RUN)) cargo clippy --locked --all-targets --features python -- -D warnings
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo clippy $(FUZZ) --lib --test replay -- -D warnings
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
@@ -124,7 +162,7 @@ docs: $(DOCS_TOOLS) ## build the documentation's site into docs/_build; a warnin
 	@echo "The first page: $(abspath docs/_build/html/index.html)"
 
 clean: ## remove everything that these commands make
-	rm -rf .venv target dist docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv target fuzz/artifacts dist docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	rm -f python/flask_session_rs/_native*.so
 	find python tests examples -type d '(' -name __pycache__ -o -name .benchmarks ')' -prune -exec rm -rf {} +
 
