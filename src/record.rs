@@ -307,12 +307,31 @@ pub enum Permanent {
     Unclear,
 }
 
-/// What a record says under `_permanent`, in one look over it, without memory for its entries. `None` for what is no
-/// record.
+/// What a record says under `_permanent`, without memory for its entries. `None` for what is no record.
 ///
 /// Keys that no decoder takes go unseen, where [`Record::parse`] refuses them.
 pub fn permanence(record: &[u8]) -> Option<Permanent> {
-    let mut found = Permanent::Absent;
+    glance(record, false).map(|glance| glance.permanent)
+}
+
+/// Whether a record holds no key but `_permanent`: then the session counts as empty. Looks no further than the first other
+/// key; `false` for what is no record.
+pub fn is_empty(record: &[u8]) -> bool {
+    glance(record, true).is_some_and(|glance| glance.is_empty)
+}
+
+struct Glance {
+    permanent: Permanent,
+    is_empty: bool,
+}
+
+/// One look over a record, to its end or, where that is enough, to the first key that is not `_permanent`. `None` for
+/// what is found to be no record on the way.
+fn glance(record: &[u8], to_another_key: bool) -> Option<Glance> {
+    let mut glance = Glance {
+        permanent: Permanent::Absent,
+        is_empty: true,
+    };
     match Format::of(record)? {
         Format::MsgPack => {
             let mut reader = msgpack::Reader::new(record);
@@ -321,13 +340,14 @@ pub fn permanence(record: &[u8]) -> Option<Permanent> {
             };
             for _ in 0..entries {
                 let key = reader.skip()?;
-                let is_flag = is_permanent_key(key);
-                let value = reader.skip()?;
-                if is_flag {
-                    found = Permanent::of(value, &[0xc3], &[0xc2]);
+                let is_flag = msgpack::Reader::new(key).value()? == Token::Str(PERMANENT);
+                if glance.note_key(is_flag) && to_another_key {
+                    return Some(glance);
                 }
+                let value = reader.skip()?;
+                glance.note(is_flag, value, &[0xc3], &[0xc2]);
             }
-            reader.rest().is_empty().then_some(found)
+            reader.rest().is_empty().then_some(glance)
         }
         Format::Json => {
             let mut reader = json_reader::Reader::new(record);
@@ -337,64 +357,36 @@ pub fn permanence(record: &[u8]) -> Option<Permanent> {
             let mut index = 0;
             while let Next::One(key) = reader.key(index)? {
                 let is_flag = *json_meaning(key)? == *PERMANENT;
+                if glance.note_key(is_flag) && to_another_key {
+                    return Some(glance);
+                }
                 let value = reader.skip()?;
-                if is_flag {
-                    found = Permanent::of(value, b"true", b"false");
-                }
+                glance.note(is_flag, value, b"true", b"false");
                 index += 1;
             }
-            reader.is_at_end().then_some(found)
+            reader.is_at_end().then_some(glance)
         }
     }
 }
 
-/// Whether a record holds no key but `_permanent`: then the session counts as empty. Looks no further than the first other
-/// key; `false` for what is no record.
-pub fn is_empty(record: &[u8]) -> bool {
-    match Format::of(record) {
-        Some(Format::MsgPack) => {
-            let mut reader = msgpack::Reader::new(record);
-            let Some(Token::Map(entries)) = reader.value() else {
-                return false;
-            };
-            (0..entries)
-                .all(|_| reader.skip().is_some_and(is_permanent_key) && reader.skip().is_some())
-                && reader.rest().is_empty()
-        }
-        Some(Format::Json) => {
-            let mut reader = json_reader::Reader::new(record);
-            if reader.value() != Some(json_reader::Token::Object) {
-                return false;
-            }
-            let mut index = 0;
-            loop {
-                match reader.key(index) {
-                    Some(Next::End) => return reader.is_at_end(),
-                    Some(Next::One(key))
-                        if json_meaning(key).is_some_and(|key| *key == *PERMANENT)
-                            && reader.skip().is_some() => {}
-                    _ => return false,
-                }
-                index += 1;
-            }
-        }
-        None => false,
+impl Glance {
+    /// Notes a key; whether it is another one than `_permanent`.
+    fn note_key(&mut self, is_flag: bool) -> bool {
+        self.is_empty &= is_flag;
+        !is_flag
     }
-}
 
-fn is_permanent_key(key: &[u8]) -> bool {
-    msgpack::Reader::new(key).value() == Some(Token::Str(PERMANENT))
-}
-
-impl Permanent {
-    fn of(value: &[u8], yes: &[u8], no: &[u8]) -> Self {
-        if value == yes {
-            Self::True
+    fn note(&mut self, is_flag: bool, value: &[u8], yes: &[u8], no: &[u8]) {
+        if !is_flag {
+            return;
+        }
+        self.permanent = if value == yes {
+            Permanent::True
         } else if value == no {
-            Self::False
+            Permanent::False
         } else {
-            Self::Unclear
-        }
+            Permanent::Unclear
+        };
     }
 }
 

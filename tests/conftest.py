@@ -11,6 +11,8 @@ from flask.sessions import SecureCookieSessionInterface
 from . import clock as clocks
 from . import flavours
 from .flavours import Flavour
+from .record_pairs import Pair
+from .record_pairs import PAIRS
 from .redis import options as redis_options
 from .visits import new_app
 
@@ -82,3 +84,10 @@ def context() -> Iterator[None]:
     """An application context, as the tagged serializer needs one to sort its keys."""
     with new_app(None).app_context():
         yield
+
+
+@pytest.fixture(params=PAIRS.values(), ids=list(PAIRS))
+def pair(request: pytest.FixtureRequest) -> Pair:
+    """A codec of records and its oracle, in each format."""
+    chosen: Pair = request.param
+    return chosen

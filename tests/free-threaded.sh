@@ -23,5 +23,5 @@ tests/install.sh redis-server
 VIRTUAL_ENV=$venv "$venv/bin/maturin" develop --release --locked
 # PYTHON_GIL=0: an extension that asks for the GIL does not get it. The second line proves that ours does not ask.
 PYTHON_GIL=0 "$run" -m pytest tests/test_threads.py tests/test_session_object.py tests/test_lazy.py \
-    tests/test_contract.py tests/test_record_codec.py tests/redis/test_many_threads.py "$@"
+    tests/test_contract.py tests/test_record_codec.py tests/test_record_input.py tests/redis/test_many_threads.py "$@"
 "$run" -W error -c 'import sys, flask_session_rs._native; sys.exit(sys._is_gil_enabled())'

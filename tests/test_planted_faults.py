@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from .mutations.planted import Edit
-from .mutations.planted import Mutation
+from .mutations.fault import Edit
+from .mutations.fault import Mutation
 from .mutations.planted import MUTATIONS
 from .mutations.scratch import applied
 from .mutations.scratch import DoesNotApply

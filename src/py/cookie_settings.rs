@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use super::cache::Cache;
-use super::plan::dict_state;
+use super::states::dict_state;
 use super::stock::Stock;
 use crate::cookie::Template;
 

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 
 use super::key_cache::KeyCache;
-use super::plan::Tags;
+use super::tags::Tags;
 use super::text::ascii;
 use crate::json_reader::{Next, Reader, Text, Token, unescape};
 

@@ -28,9 +28,12 @@ mod redis_source;
 mod secure_cookie;
 mod session;
 mod set_cookie;
+mod states;
 mod stock;
 mod store;
+mod tags;
 mod text;
+mod verdicts;
 mod waiting;
 
 use pyo3::prelude::pymodule;

@@ -3,21 +3,21 @@
 //! A plan is made from everything that an application can customise: the interface's class and
 //! instance, the application's class, its JSON provider, the serializer with its tags, the keys and
 //! the lifetime. It holds for as long as all of that is the same, which a request checks by
-//! comparing pointers. Python gives a class a new version number whenever it or one of its bases
-//! changes, so that an attribute patched on a class is seen, too.
+//! comparing pointers (`states.rs`, `tags.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTuple};
 
-use super::cache::{Cache, Recent};
+use super::cache::Cache;
 use super::codec::{TokenCodec, derivation_named, digest_named, octets};
-use super::stock::{HOOKS, JSON_ATTRIBUTES, Shipped, Stock};
+use super::states::{Attributes, Class, attributes_of, dict_state, items, same_items};
+use super::stock::{JSON_ATTRIBUTES, Stock};
+use super::tags::Tags;
+use super::verdicts::{Interfaces, Verdicts, has_shipped_hooks};
 use crate::keyring::Keyring;
 
 /// What native code needs to open and seal an application's sessions.
@@ -172,49 +172,6 @@ impl<'py> App<'py> {
     }
 }
 
-/// The attributes of an object itself, as `vars(object)`.
-///
-/// Only for objects that live long: `CPython` keeps the attributes of an object with a few of them in
-/// a faster form until somebody asks for the dict, and asking a request or a response for it slows
-/// down everything that Flask does with it afterwards.
-#[allow(unsafe_code)]
-pub(super) fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    // SAFETY: the object is alive; the answer is a new reference to a dict, or null with an
-    // exception set for an object that has none. Attribute access would come here by way of three
-    // look-ups, four times in a request.
-    unsafe {
-        let attributes = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
-        Ok(Bound::from_owned_ptr_or_err(object.py(), attributes)?.cast_into_unchecked())
-    }
-}
-
-/// A class at one state of it and of its bases.
-pub(super) struct Class {
-    class: Py<PyType>,
-    version: u32,
-}
-
-impl Class {
-    pub(super) fn of(object: &Bound<'_, PyAny>) -> Self {
-        Self {
-            class: object.get_type().unbind(),
-            version: version(object),
-        }
-    }
-
-    /// Whether a change of it would be seen.
-    pub(super) fn has_version(&self) -> bool {
-        self.version != 0
-    }
-
-    /// Whether it is the class of `object`, and in the same state.
-    pub(super) fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
-        self.class.as_ptr() == object.get_type_ptr().cast()
-            && self.version != 0
-            && self.version == version(object)
-    }
-}
-
 /// What a plan was made from.
 struct Seen {
     interface: Class,
@@ -307,113 +264,6 @@ impl Seen {
     }
 }
 
-/// The attributes of an object itself, at one moment.
-struct Attributes(Vec<(Py<PyAny>, Py<PyAny>)>);
-
-impl Attributes {
-    fn of(attributes: &Bound<'_, PyDict>) -> Self {
-        Self(
-            attributes
-                .iter()
-                .map(|(name, value)| (name.unbind(), value.unbind()))
-                .collect(),
-        )
-    }
-
-    /// Whether they still are the same objects.
-    fn are(&self, found: &Bound<'_, PyDict>) -> bool {
-        self.0.len() == found.len()
-            && (self.0.is_empty()
-                || self
-                    .0
-                    .iter()
-                    .zip(found.iter())
-                    .all(|((name, value), found)| name.is(&found.0) && value.is(&found.1)))
-    }
-}
-
-/// Whether a list or tuple holds the same objects; anything else holds none.
-pub(super) fn same_items(kept: &[Py<PyAny>], found: &Bound<'_, PyAny>) -> bool {
-    // As a rule, an empty list.
-    if let Ok(list) = found.cast_exact::<PyList>()
-        && list.len() != kept.len()
-    {
-        return false;
-    }
-    if kept.is_empty() && found.is_exact_instance_of::<PyList>() {
-        return true;
-    }
-    let mut found = items(found);
-    kept.iter()
-        .all(|item| found.next().is_some_and(|found| item.is(&found)))
-        && found.next().is_none()
-}
-
-/// The tags of a serializer, in its list and in its mapping. They can be registered at any time, on
-/// the object that all of Flask shares, and are then in both.
-pub(super) struct Tags {
-    order: Py<PyList>,
-    in_order: Vec<Py<PyAny>>,
-    by_key: Py<PyDict>,
-    in_dict: Vec<Py<PyAny>>,
-}
-
-impl Tags {
-    fn of(serializer: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let order = serializer.getattr("order")?.cast_into::<PyList>()?;
-        let by_key = serializer.getattr("tags")?.cast_into::<PyDict>()?;
-        Ok(Self {
-            in_order: order.iter().map(Bound::unbind).collect(),
-            in_dict: by_key.values().iter().map(Bound::unbind).collect(),
-            order: order.unbind(),
-            by_key: by_key.unbind(),
-        })
-    }
-
-    /// Whether the tags are those that are tried when a session is written, and as many by key.
-    ///
-    /// Compares pointers only: the tags themselves are spread over memory, and reading them would
-    /// cost more than all else that a request compares.
-    #[allow(unsafe_code)]
-    fn order_unchanged(&self, py: Python<'_>) -> bool {
-        let order = self.order.bind(py);
-        order.len() == self.in_order.len()
-            && self.by_key.bind(py).len() == self.in_dict.len()
-            && with_critical_section(order, || {
-                // SAFETY: the list is locked (or the GIL held) and each index is checked to be in
-                // it; the borrowed pointers are only compared.
-                self.in_order
-                    .iter()
-                    .enumerate()
-                    .all(|(index, kept)| unsafe {
-                        index < order.len()
-                            && ffi::PyList_GET_ITEM(order.as_ptr(), index.cast_signed())
-                                == kept.as_ptr()
-                    })
-            })
-    }
-
-    /// Whether the keys stand for the tags that they stood for: asked when one is read.
-    pub(super) fn keys_unchanged(&self, py: Python<'_>) -> bool {
-        let by_key = self.by_key.bind(py);
-        by_key.len() == self.in_dict.len()
-            && by_key
-                .iter()
-                .zip(&self.in_dict)
-                .all(|((_, value), kept)| kept.is(&value))
-    }
-}
-
-/// The items of a list or tuple; none of anything else.
-pub(super) fn items<'a, 'py>(
-    value: &'a Bound<'py, PyAny>,
-) -> impl Iterator<Item = Bound<'py, PyAny>> + use<'a, 'py> {
-    let list = value.cast_exact::<PyList>().ok();
-    let tuple = value.cast_exact::<PyTuple>().ok();
-    let in_list = list.into_iter().flat_map(PyListMethods::iter);
-    in_list.chain(tuple.into_iter().flat_map(PyTupleMethods::iter))
-}
-
 /// Whether something that shapes JSON was set on the provider object itself.
 fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
     let attributes = attributes_of(json)?;
@@ -427,119 +277,6 @@ fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
         }
     }
     Ok(false)
-}
-
-/// The number that Python gave to this state of an object's class and its bases; 0 where it gave none.
-///
-/// Numbers are never given twice, and the class loses its number when it or a base changes
-/// (`PyType_Modified` in `Objects/typeobject.c`).
-#[allow(unsafe_code)]
-fn version(object: &Bound<'_, PyAny>) -> u32 {
-    // SAFETY: the object keeps its class alive, and `tp_version_tag` is a plain, aligned unsigned
-    // int of every CPython type object since 2.6. It is read atomically since another thread of a
-    // free-threaded interpreter may write it; an old number read in such a race is one that a
-    // request which started a moment earlier would have seen.
-    unsafe {
-        let number = std::ptr::addr_of_mut!((*object.get_type_ptr()).tp_version_tag);
-        AtomicU32::from_ptr(number).load(Ordering::Relaxed)
-    }
-}
-
-/// The number that Python gave to this state of a dict; None where Python no longer counts (from 3.14
-/// on) or several threads may count at once (without the GIL).
-///
-/// Numbers are never given twice in a process, whatever the dict (PEP 509).
-#[allow(unsafe_code, deprecated)]
-pub(super) fn dict_state(dict: &Bound<'_, PyDict>) -> Option<u64> {
-    #[cfg(any(Py_3_14, Py_GIL_DISABLED))]
-    {
-        let _ = dict;
-        None
-    }
-    #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
-    {
-        // SAFETY: it is a dict, and with the GIL held nobody writes the number meanwhile.
-        let state = unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag };
-        (state != 0).then_some(state)
-    }
-}
-
-/// Which classes are as shipped, in what matters here.
-pub(super) struct Verdicts(Recent<Verdict>);
-
-struct Verdict {
-    class: Class,
-    shipped: bool,
-}
-
-impl Verdicts {
-    pub(super) const fn new() -> Self {
-        Self(Recent::new())
-    }
-
-    /// Whether the class of `object` answers with what is shipped.
-    pub(super) fn holds(&self, object: &Bound<'_, PyAny>, shipped: &Shipped) -> PyResult<bool> {
-        let known = self
-            .0
-            .find(|known| known.class.is_class_of(object).then_some(known.shipped));
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let shipped = shipped.unchanged_in(&object.get_type())?;
-        // Looking the attributes up has given the class a number, where it had none.
-        let class = Class::of(object);
-        if class.version != 0 {
-            self.0.keep(Verdict { class, shipped });
-        }
-        Ok(shipped)
-    }
-}
-
-/// Which interface objects have the methods and the session class of the package.
-struct Interfaces(Recent<Interface>);
-
-struct Interface {
-    class: Class,
-    /// The attributes of the object itself.
-    attributes: Attributes,
-    shipped: bool,
-}
-
-impl Interfaces {
-    const fn new() -> Self {
-        Self(Recent::new())
-    }
-
-    fn holds(&self, interface: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let attributes = attributes_of(interface)?;
-        let known = self.0.find(|known| {
-            (known.class.is_class_of(interface) && known.attributes.are(&attributes))
-                .then_some(known.shipped)
-        });
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let shipped = has_shipped_hooks(interface, &attributes)?;
-        let class = Class::of(interface);
-        if class.version != 0 {
-            self.0.keep(Interface {
-                class,
-                attributes: Attributes::of(&attributes),
-                shipped,
-            });
-        }
-        Ok(shipped)
-    }
-}
-
-fn has_shipped_hooks(
-    interface: &Bound<'_, PyAny>,
-    attributes: &Bound<'_, PyDict>,
-) -> PyResult<bool> {
-    let stock = Stock::get(interface.py())?;
-    Ok(stock.interface.unchanged_in(&interface.get_type())?
-        && !has_own_hooks(attributes)
-        && interface.getattr("session_class")?.is(&stock.session))
 }
 
 impl Plan {
@@ -610,19 +347,6 @@ impl Native {
             serializer: serializer.unbind(),
         }))
     }
-}
-
-/// Whether any attribute of an interface object itself takes the place of a method.
-pub(super) fn has_own_hooks(attributes: &Bound<'_, PyDict>) -> bool {
-    attributes.iter().any(|(name, _)| is_hook(&name))
-}
-
-/// Whether this name is that of a method.
-fn is_hook(name: &Bound<'_, PyAny>) -> bool {
-    name.cast::<PyString>()
-        .ok()
-        .and_then(|name| name.to_str().ok().map(|name| HOOKS.contains(&name)))
-        .unwrap_or(true)
 }
 
 /// The keys as `SecureCookieSessionInterface.get_signing_serializer` of Flask lists them. None for

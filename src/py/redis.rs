@@ -10,13 +10,13 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::backend::Backend;
 use super::errors::contained;
-use super::plan::Verdicts;
 use super::redis_save::Save;
 use super::redis_session::{self, RedisSession};
 use super::redis_settings::{Current, RedisSettings, RedisSettingsKept};
 use super::redis_source::{RecordSource, Sent};
 use super::session::{Session, Source};
 use super::stock::Stock;
+use super::verdicts::Verdicts;
 use crate::record::Format;
 use crate::sid::Sid;
 use crate::turns::Turns;

@@ -10,9 +10,11 @@ use pyo3::types::{PyDelta, PyDict, PyString};
 use super::cache::Cache;
 use super::codec::octets;
 use super::cookie_settings::{CookieSettings, Settings as CookieTexts};
-use super::plan::{self, Class, Verdicts, dict_state, microseconds};
+use super::plan::microseconds;
 use super::redis::RedisInterface;
+use super::states::{Class, attributes_of, dict_state, items, same_items};
 use super::stock::Stock;
+use super::verdicts::{Verdicts, has_own_hooks};
 use crate::keyring::Keyring;
 use crate::sid::signing_keys;
 use crate::store::Ttl;
@@ -84,7 +86,7 @@ impl RedisSettingsKept {
         });
         if let Some(kept) = kept
             && same_fallbacks(&kept.fallbacks, config)?
-            && !plan::has_own_hooks(&plan::attributes_of(interface)?)
+            && !has_own_hooks(&attributes_of(interface)?)
         {
             return Ok(Current::Settings(Arc::clone(&kept.settings)));
         }
@@ -97,7 +99,7 @@ impl RedisSettingsKept {
             && shipped
         {
             let fallbacks = config.get_item(intern!(py, "SECRET_KEY_FALLBACKS"))?;
-            let fallbacks = fallbacks.iter().flat_map(plan::items);
+            let fallbacks = fallbacks.iter().flat_map(items);
             let kept = Kept {
                 interface: Class::of(interface),
                 app: Class::of(app),
@@ -129,7 +131,7 @@ impl RedisSettingsKept {
     fn has_shipped_hooks(&self, interface: &Bound<'_, RedisInterface>) -> PyResult<bool> {
         let stock = Stock::get(interface.py())?;
         Ok(self.interfaces.holds(interface, &stock.redis_interface)?
-            && !plan::has_own_hooks(&plan::attributes_of(interface)?))
+            && !has_own_hooks(&attributes_of(interface)?))
     }
 
     /// None where ids are to be signed and there is no key.
@@ -175,7 +177,7 @@ impl RedisSettingsKept {
 fn same_fallbacks(kept: &[Py<PyAny>], config: &Bound<'_, PyDict>) -> PyResult<bool> {
     Ok(
         match config.get_item(intern!(config.py(), "SECRET_KEY_FALLBACKS"))? {
-            Some(found) => plan::same_items(kept, &found),
+            Some(found) => same_items(kept, &found),
             None => kept.is_empty(),
         },
     )

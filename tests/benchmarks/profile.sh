@@ -8,22 +8,12 @@ PROFILE=src/py/requests.profdata
 WORK=$PWD/target/profile
 export CARGO_TARGET_DIR=$WORK/build
 
-merge() {
-    local tool
-    # Any that reads what this compiler's runtime writes; LLVM changes that form every few years.
-    for tool in "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-profdata llvm-profdata-{30..19} llvm-profdata; do
-        if command -v "$tool" >/dev/null && "$tool" merge --sparse --output "$PROFILE" "$@" 2>/dev/null; then
-            return
-        fi
-    done
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${INSTALLED-}" ]; then
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends llvm-19 >/dev/null
-        INSTALLED=1 merge "$@"
-        return
-    fi
-    echo "llvm-profdata of LLVM 19 or newer is needed: rustup component add llvm-tools, or the package llvm-19" >&2
-    return 1
-}
+# What reads the counts has to be as new as LLVM 19; its later versions have read this compiler's so far.
+tool=$(echo "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-profdata)
+if [ ! -x "$tool" ]; then
+    tests/install.sh llvm-profdata-19 llvm-19
+    tool=llvm-profdata-19
+fi
 
 rm -rf "$WORK/counts"
 for python in "$@"; do
@@ -37,5 +27,5 @@ for python in "$@"; do
     cp "$CARGO_TARGET_DIR/release/libflask_session_rs.so" "$counted/flask_session_rs/_native$about"
     PYTHONPATH=$counted "$python" -m tests.benchmarks.train
 done
-merge "$WORK"/counts/*.profraw
+"$tool" merge --sparse --output "$PROFILE" "$WORK"/counts/*.profraw
 ls -l "$PROFILE"

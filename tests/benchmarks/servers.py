@@ -11,6 +11,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ..processes import end
 from ..redis.server import free_port
 
 if t.TYPE_CHECKING:
@@ -67,12 +68,7 @@ class Served(contextlib.AbstractContextManager["Served"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, PATIENCE)
 
     def worker(self) -> int:
         """The process that answers: the only child of the one that was started."""

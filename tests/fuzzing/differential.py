@@ -14,8 +14,8 @@ from .. import codec
 from ..describe import describe
 from ..flavours import FLASK
 from ..flavours import NATIVE
-from ..test_record_codec import PAIRS
-from ..test_record_codec import show
+from ..record_pairs import PAIRS
+from ..record_pairs import show
 from ..visits import new_app
 
 LONGEST = 4096

@@ -13,7 +13,7 @@ from .. import codec
 from .. import generators
 from .. import hostile
 from .. import records
-from ..test_record_codec import PAIRS
+from ..record_pairs import PAIRS
 from . import differential
 
 VECTORS = Path(__file__).parent.parent / "vectors"

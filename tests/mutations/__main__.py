@@ -8,7 +8,7 @@ import sys
 import time
 import typing as t
 
-from .planted import Mutation
+from .fault import Mutation
 from .planted import MUTATIONS
 from .scratch import applied
 from .scratch import DoesNotApply
@@ -79,7 +79,7 @@ def table(results: t.Sequence[Result]) -> str:
         "",
         "Each of these faults was planted in a copy of the code, one at a time, and the tests were run:",
         f"{found} of {len(results)} were found. `make mutations` does it anew and writes this page;",
-        "`tests/mutations/planted.py` holds the faults. Where two guards cover each other, the fault takes both",
+        "`tests/mutations/planted/` holds the faults. Where two guards cover each other, the fault takes both",
         "away. The seconds are those of building the code and of running the tests up to the first that failed.",
         "",
         "| fault | where | found by | seconds |",

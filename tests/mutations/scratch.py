@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import typing as t
 
-from .planted import Mutation
+from .fault import Mutation
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import typing as t
 
+import flask
 import pytest
 
 from . import certificates as certs
 from . import flavours
+from .apps import stored_app
 from .flavours import Flavour
 from .proxy import FaultProxy
 from .server import RedisServer
@@ -103,3 +105,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> certs.Certificates
 def native() -> Flavour:
     """Ours, for what only ours has."""
     return flavours.NATIVE
+
+
+@pytest.fixture
+def app(flavour: Flavour, server: RedisServer) -> flask.Flask:
+    """The application of the tests, with each flavour in turn."""
+    return stored_app(flavour, server.url())

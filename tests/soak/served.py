@@ -18,6 +18,8 @@ from flask import session
 from flask_session_rs import RedisSessionInterface
 from flask_session_rs import SessionStoreError
 
+from ..processes import end
+
 if t.TYPE_CHECKING:
     from types import TracebackType
 
@@ -154,9 +156,4 @@ class Served(contextlib.AbstractContextManager["Served"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, 15)

@@ -1,0 +1,94 @@
+"""Planted faults: what a cookie and a session hold."""
+
+from ..fault import Edit
+from ..fault import Mutation
+
+MUTATIONS = (
+    Mutation(
+        "of two cookies with the name of the session's, the last one counts",
+        (
+            Edit(
+                "src/cookie.rs",
+                "                if memchr3(b' ', b'\\t', b'\"', value).is_none() {",
+                "                let later = next.and_then(|next| find(&rest[next..], name));\n"
+                "                if later.is_some() {\n                    return later;\n                }\n"
+                "                if memchr3(b' ', b'\\t', b'\"', value).is_none() {",
+            ),
+        ),
+        ("tests/cookie.rs::finds_what_werkzeug_finds",),
+    ),
+    Mutation(
+        "keys are not sorted",
+        (
+            Edit(
+                "src/py/encode.rs",
+                "        sorted.sort_unstable_by_key(|(key, _)| *key);\n",
+                "",
+            ),
+        ),
+        ("tests/test_serialization.py::test_same_json",),
+    ),
+    Mutation(
+        "what only looks like a tag is read as one",
+        (
+            Edit(
+                "src/py/encode.rs",
+                "            && let Some(tag) = Tag::of(key)\n",
+                "            && let Some(tag) = Tag::of(key)\n            && key.is_empty()\n",
+            ),
+        ),
+        ("tests/test_serialization.py::test_same_json",),
+    ),
+    Mutation(
+        "setdefault() does not mark the session as modified",
+        (
+            Edit(
+                "src/py/session.rs",
+                "        if added {\n            slf.get().touch();\n        }",
+                "        let _ = added;",
+            ),
+        ),
+        ("tests/test_session_object.py::test_same_as_flasks",),
+    ),
+    Mutation(
+        "an update in place does not mark the session as modified",
+        (
+            Edit(
+                "src/py/session.rs",
+                "        UPDATE.call(slf.py(), (slf, other))?;\n        slf.get().touch();\n        Ok(())",
+                "        UPDATE.call(slf.py(), (slf, other))?;\n        Ok(())",
+            ),
+        ),
+        ("tests/test_session_object.py::test_same_as_flasks",),
+    ),
+    Mutation(
+        "repr() shows what is in the session",
+        (
+            Edit(
+                "src/py/session.rs",
+                'keys => format!("<{class} ({keys} keys)>"),',
+                'keys => format!("<{class} ({keys} keys)> {}", slf.as_super().as_mapping().items()?),',
+            ),
+        ),
+        ("tests/redis/test_session_semantics.py::TestOurs::test_repr_shows_no_data",),
+    ),
+    Mutation(
+        "a session that is not used is loaded all the same",
+        (
+            Edit(
+                "src/py/session.rs",
+                "        Self::defer(&session, source)?;\n        Ok(session)",
+                "        Self::defer(&session, source)?;\n        Self::load(&session)?;\n        Ok(session)",
+            ),
+        ),
+        ("tests/test_lazy.py::test_an_untouched_request_decodes_nothing",),
+    ),
+    Mutation(
+        "a payload is deflated where that saves nothing",
+        (Edit("src/payload.rs", "json.len().checked_sub(2)", "json.len().checked_sub(0)"),),
+        (
+            "tests/payload.rs::deflates_only_where_it_pays",
+            "tests/payload.rs::deflates_exactly_where_itsdangerous_does",
+        ),
+    ),
+)
