@@ -26,7 +26,7 @@ TRANSPORTS: tuple[Transport, ...] = t.get_args(Transport)
 #: Over this a raw round trip over TCP says that other work is on the cores.
 QUIET_US = 15.0
 
-RAW, PROBE = "raw GET", "raw TCP"
+RAW, PROBE, BETWEEN = "raw GET", "raw TCP", "no session, then a raw GET"
 
 
 def url(server: RedisServer, transport: Transport) -> str:
@@ -64,6 +64,21 @@ def contenders(
 def probe(server: RedisServer) -> Raw:
     """A round trip of a small record over TCP: some 7 us on a quiet machine."""
     return Raw(server, "TCP", msgspec.msgpack.encode(SESSION), key=b"probe")
+
+
+def alternating(one: Contender, other: Contender) -> Contender:
+    """Each time a call of the one and a call of the other."""
+
+    def prepared(number: int) -> list[Call]:
+        [first], [second] = one(1), other(1)
+
+        def both() -> None:
+            first()
+            second()
+
+        return [both] * number
+
+    return prepared
 
 
 class Raw:
