@@ -83,7 +83,7 @@ $(PARALLEL)/.installed: requirements/parallel.txt $(TOOLS)
 parallel: $(NATIVE) $(PARALLEL)/.installed ## the tests that are fit for it, each in four threads at the same time
 	PYTHONPATH=$(PARALLEL) $(RUN) tests/parallel.py $(ARGS)
 
-free-threaded: ## the threads' tests without the GIL, with the interpreter that FREE_THREADED names
+free-threaded: ## the threads' tests without the GIL: FREE_THREADED=python3.14t, or a CPython that is built for it
 	tests/free-threaded.sh
 
 report: $(TOOLS) $(BENCH_TOOLS) ## write them again from docs/benchmarks.json, without measuring

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# The threads' tests on a free-threaded CPython: `make free-threaded FREE_THREADED=python3.14t`.
+# The threads' tests on a free-threaded CPython: the one that FREE_THREADED names, or one that is built and kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-python=${FREE_THREADED:-python3.14t}
+python=${FREE_THREADED:-}
+if [ -z "$python" ]; then
+    kept=$PWD/.cache/python-3.14t
+    python=$kept/bin/python3.14t
+    [ -x "$python" ] || tests/free-threaded-python.sh "$kept"
+fi
 if ! "$python" -c 'import sys; sys.exit(sys._is_gil_enabled())' 2>/dev/null; then
-    echo "free-threaded: not run. $python is no free-threaded CPython 3.13 or newer: name one with FREE_THREADED=..." >&2
+    echo "free-threaded: not run. $python is no free-threaded CPython" >&2
     exit 1
 fi
 version=$("$python" -c 'import sysconfig; print(sysconfig.get_python_version() + "t")')

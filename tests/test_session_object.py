@@ -323,6 +323,8 @@ def outcome(flavour: Flavour, state: Any, data: dict[str, Any], act: Any) -> lis
         # The text of a call with too many or too few arguments names the class of the method.
         names_a_class = "argument" in str(error)
         seen = type(error).__name__ if names_a_class else raised(error)
+        # From 3.14 on, an object that cannot be a key is named with its module.
+        seen = seen.replace(f"{type(session).__module__}.", "")
     after = describe((bool(session.modified), bool(session.accessed)))
     return [flags, seen, after, describe(dict(session)), describe(bool(session.modified))]
 

@@ -5,6 +5,7 @@ use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{
     PyBool, PyBytes, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType,
 };
@@ -59,7 +60,8 @@ impl Classes {
 /// `Coverage::Flask`, `out` holds a part of it that is to be thrown away.
 pub(super) fn encode(data: &Bound<'_, PyDict>, out: &mut Vec<u8>) -> PyResult<Coverage> {
     let mut encoder = Encoder { out };
-    match encoder.dict(data, 0) {
+    // Without a GIL: as it is at one moment, at the top.
+    match with_critical_section(data, || encoder.dict(data, 0)) {
         Ok(()) => Ok(Coverage::Native),
         Err(Stop::AskFlask) => Ok(Coverage::Flask),
         Err(Stop::Raised(error)) => Err(error),

@@ -11,6 +11,7 @@ use pyo3::exceptions::{
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyFrozenSet, PyInt,
     PyList, PyMemoryView, PySet, PyString, PyTime, PyTuple, PyType,
@@ -31,7 +32,8 @@ use crate::record::Format;
 /// moment outside of the years 1 to 9999, `UnicodeEncodeError` for half a surrogate pair, `RecursionError` for deep
 /// nesting, and whatever an object's own methods raise.
 pub(super) fn encode(data: &Bound<'_, PyDict>, format: Format, out: &mut Vec<u8>) -> PyResult<()> {
-    let encoded = match format {
+    // Without a GIL: as it is at one moment, at the top.
+    let encoded = with_critical_section(data, || match format {
         Format::MsgPack => Encoder {
             sink: MsgPackSink { out },
         }
@@ -40,7 +42,7 @@ pub(super) fn encode(data: &Bound<'_, PyDict>, format: Format, out: &mut Vec<u8>
             sink: JsonSink { out },
         }
         .dict(data, 0),
-    };
+    });
     encoded.map_err(|error| without_data(data.py(), error))
 }
 

@@ -198,8 +198,8 @@ impl Session {
     ) -> PyResult<()> {
         let this = slf.get();
         let dict = slf.as_super();
-        // Dict methods may wait for the whole interpreter to stop, where there is no GIL: whoever waits for this lock does so
-        // without being attached.
+        // Dict methods may wait for the whole interpreter to stop, where there is no GIL: whoever waits for this lock
+        // does so without being attached.
         let mut kept = this
             .source
             .lock_py_attached(slf.py())
@@ -341,7 +341,7 @@ impl Session {
     }
 
     fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Self::read(slf, &COPY)
+        COPY.call(slf.py(), (Self::whole(slf)?,))
     }
 
     fn __eq__<'py>(
@@ -356,8 +356,7 @@ impl Session {
         slf: &Bound<'py, Self>,
         other: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::load_both(slf, other)?;
-        OR.call(slf.py(), (slf, other))
+        OR.call(slf.py(), (Self::whole(slf)?, Self::operand(other)?))
     }
 
     fn __ror__<'py>(
@@ -368,7 +367,7 @@ impl Session {
         if !other.is_instance_of::<PyDict>() {
             return Ok(slf.py().NotImplemented().into_bound(slf.py()));
         }
-        OR.call(slf.py(), (other, slf))
+        OR.call(slf.py(), (other, Self::whole(slf)?))
     }
 
     /// Says how much is in the session, never what: a `repr` ends up in logs and error reports.
@@ -499,6 +498,29 @@ impl Session {
     fn read<'py>(slf: &Bound<'py, Self>, method: &DictMethod) -> PyResult<Bound<'py, PyAny>> {
         Self::dict(slf)?;
         method.call(slf.py(), (slf,))
+    }
+
+    /// What stands for the session where a method of dict copies it: itself, since the GIL makes that one step.
+    #[cfg(not(Py_GIL_DISABLED))]
+    fn whole<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        Self::dict(slf).cloned()
+    }
+
+    /// What stands for the session where a method of dict copies it: its items at one moment. dict copies a subclass
+    /// that has an `__iter__` of its own key by key, with other threads in between.
+    #[cfg(Py_GIL_DISABLED)]
+    fn whole<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let items = PyDict::new(slf.py());
+        Self::dict(slf)?.locked_for_each(|key, value| items.set_item(key, value))?;
+        Ok(items)
+    }
+
+    /// The other operand of an operator, which copies it if it is a session.
+    fn operand<'py>(other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match other.cast::<Self>() {
+            Ok(other) => Self::whole(other).map(Bound::into_any),
+            Err(_) => Ok(other.clone()),
+        }
     }
 
     /// dict's binary operators look into both operands without calling their methods.
