@@ -27,5 +27,9 @@ echo "building CPython $version without the GIL: the log is $work/log" >&2
 { ./configure --disable-gil --prefix="$directory" && make --jobs="$(nproc)" && make install; } >log 2>&1
 # What pip and the tests import beyond the core; each is left out of a build without its library.
 "$directory/bin/python3.14t" -c 'import ctypes, ssl, zlib' ||
-    { echo "install the libraries' headers first: apt-get install libffi-dev libssl-dev zlib1g-dev" >&2; exit 1; }
+    {
+        rm -rf "$directory"
+        echo "install the libraries' headers first: apt-get install libffi-dev libssl-dev zlib1g-dev" >&2
+        exit 1
+    }
 rm -rf "$work"
