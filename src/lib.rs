@@ -67,6 +67,7 @@ pub mod keyring;
 pub mod msgpack;
 pub mod payload;
 mod plain;
+mod process;
 pub mod record;
 pub mod sid;
 pub mod store;

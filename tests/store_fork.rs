@@ -126,11 +126,12 @@ fn what_a_child_inherits_stays_its_parents() {
 /// Forks in the middle of an exchange, as a signal's handler or another greenlet does.
 struct ForkingWaiter {
     child: AtomicBool,
+    blocks: bool,
 }
 
-impl Waiter for ForkingWaiter {
+impl ForkingWaiter {
     #[allow(unsafe_code)]
-    fn wait(&self, fd: i32, interest: Interest, deadline: Deadline) -> Result<Waited, StoreError> {
+    fn fork(&self) {
         if !self.child.swap(true, Ordering::Relaxed) {
             // SAFETY: the child goes on with the exchange, and ends in the test.
             let id = unsafe { libc::fork() };
@@ -144,19 +145,46 @@ impl Waiter for ForkingWaiter {
                 );
             }
         }
+    }
+}
+
+impl Waiter for ForkingWaiter {
+    fn wait(&self, fd: i32, interest: Interest, deadline: Deadline) -> Result<Waited, StoreError> {
+        self.fork();
         PollWaiter.wait(fd, interest, deadline)
+    }
+
+    fn may_block(&self) -> bool {
+        self.blocks
+    }
+
+    fn look_up(&self) -> Result<(), StoreError> {
+        self.fork();
+        Ok(())
     }
 }
 
 #[test]
+fn a_child_born_in_a_wait_does_not_end_the_exchange_for_its_parent() {
+    born_in_the_middle_of_an_exchange(false);
+}
+
+#[test]
+fn a_child_born_while_a_read_blocks_does_not_end_the_exchange_for_its_parent() {
+    born_in_the_middle_of_an_exchange(true);
+}
+
 #[allow(unsafe_code)]
-fn a_child_born_in_the_middle_of_an_exchange_does_not_end_it_for_its_parent() {
+fn born_in_the_middle_of_an_exchange(blocks: bool) {
     let server = Server::start();
     let store = RedisStore::new(server.tcp(), 4);
     store.create(b"k", b"1", hour(), &call()).unwrap();
+    // The reply comes later than the first look at what else there is.
+    server.ask(&["CLIENT", "PAUSE", "400", "ALL"]);
     let parent = std::process::id();
     let waiter = ForkingWaiter {
         child: AtomicBool::new(false),
+        blocks,
     };
     let call = Call {
         deadline: Deadline::after(Duration::from_secs(5)),
@@ -170,4 +198,5 @@ fn a_child_born_in_the_middle_of_an_exchange_does_not_end_it_for_its_parent() {
         unsafe { libc::_exit(if expected { 7 } else { 1 }) };
     }
     is(outcome.unwrap().unwrap(), Loaded::Record(b"1".to_vec()));
+    assert!(waiter.child.load(Ordering::Relaxed), "nobody forked");
 }

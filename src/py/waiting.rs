@@ -2,7 +2,6 @@
 
 use std::os::fd::RawFd;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::intern;
@@ -11,11 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use crate::store::waiter::{Polled, poll};
-use crate::store::{Deadline, Interest, PollWaiter, StoreError, Waited, Waiter};
-
-/// The longest wait without a look at signals. One that reaches another thread than the waiting one does not end its
-/// `poll`: whoever presses Ctrl-C waits no longer than this.
-const SLICE: Duration = Duration::from_millis(100);
+use crate::store::{Deadline, Interest, PollWaiter, SLICE, StoreError, Waited, Waiter};
 
 /// The exception that ended an operation, to be raised in place of the error that it ended with.
 #[derive(Default)]
@@ -34,7 +29,7 @@ impl Interruption {
     }
 }
 
-/// Waits with `poll`, in slices, the GIL released. After each slice, Python's signal handlers run, if this is the main
+/// Waits in slices, the GIL released. After each slice, Python's signal handlers run, if this is the main
 /// thread: on any other they do nothing.
 pub(super) struct SlicedWaiter<'a>(pub &'a Interruption);
 
@@ -49,12 +44,20 @@ impl Waiter for SlicedWaiter<'_> {
             if poll(fd, interest, left.min(SLICE))? == Polled::Ready {
                 return Ok(Waited::Ready);
             }
-            let handled =
-                Python::try_attach(|py| py.check_signals().map_err(|raised| self.0.keep(raised)));
-            // None while the interpreter ends, when there are no handlers any longer.
-            handled.unwrap_or(Ok(()))?;
+            self.look_up()?;
         }
         Ok(Waited::TimedOut)
+    }
+
+    fn may_block(&self) -> bool {
+        true
+    }
+
+    fn look_up(&self) -> Result<(), StoreError> {
+        let handled =
+            Python::try_attach(|py| py.check_signals().map_err(|raised| self.0.keep(raised)));
+        // None while the interpreter ends, when there are no handlers any longer.
+        handled.unwrap_or(Ok(()))
     }
 }
 

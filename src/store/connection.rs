@@ -1,19 +1,18 @@
 //! One connection. It can be used again only after the whole reply to its last command was read, and nothing else.
 
-use std::{process, slice};
+use redis::Value;
 
-use redis::{Cmd, Value};
-use zeroize::Zeroize as _;
-
+use super::commands::Commands;
 use super::reply::{Progress, Scan, decode};
 use super::socket::connect;
 use super::stream::{Failure, Stream, timed_out};
 use super::{Call, Endpoint, Protocol, StoreError, refusal, tls};
+use crate::process;
 
 /// The size of a reply's buffer at first: most sessions fit.
 const INBOX: usize = 16 << 10;
 
-/// The largest buffers that an idle connection keeps.
+/// The largest buffer that an idle connection keeps.
 const BUFFER_KEPT: usize = 512 << 10;
 
 /// How much more than what has come a reply's buffer may have room for: a length that a server announces is no more
@@ -28,8 +27,6 @@ pub(super) struct Connection {
     stream: Stream,
     /// Whether the last exchange ended with the last byte of its reply.
     clean: bool,
-    /// The command, packed.
-    outbox: Vec<u8>,
     /// What has come of the reply. All of it is initialised, so that reading into it needs no clearing.
     inbox: Vec<u8>,
 }
@@ -52,7 +49,6 @@ impl Connection {
         let mut connection = Self {
             stream,
             clean: true,
-            outbox: Vec::new(),
             inbox: vec![0; INBOX],
         };
         connection.greet(endpoint, call)?;
@@ -64,45 +60,43 @@ impl Connection {
         let user = endpoint.username.as_deref();
         let password = endpoint.password.as_ref().map(super::Secret::expose);
         let password = password.or(user.map(|_| &b""[..]));
-        let mut command = Cmd::new();
         match (endpoint.protocol, password) {
             (Protocol::Resp3, password) => {
-                command.arg("HELLO").arg(3);
+                let mut words: Vec<&[u8]> = vec![b"HELLO", b"3"];
                 if let Some(password) = password {
-                    command.arg("AUTH").arg(user.unwrap_or("default"));
-                    command.arg(password);
+                    let user = user.unwrap_or("default").as_bytes();
+                    words.extend([&b"AUTH"[..], user, password]);
                 }
-                self.expect(&command, call, |reply| {
+                self.expect(&words, call, |reply| {
                     matches!(reply, Value::Map(_) | Value::Array(_))
                 })?;
             }
             (Protocol::Resp2, Some(password)) => {
-                command.arg("AUTH");
-                if let Some(user) = user {
-                    command.arg(user);
-                }
-                command.arg(password);
-                self.expect(&command, call, |reply| *reply == Value::Okay)?;
+                let mut words: Vec<&[u8]> = vec![b"AUTH"];
+                words.extend(user.map(str::as_bytes));
+                words.push(password);
+                self.expect(&words, call, |reply| *reply == Value::Okay)?;
             }
             (Protocol::Resp2, None) => {}
         }
         if endpoint.database != 0 {
-            let mut command = Cmd::new();
-            command.arg("SELECT").arg(endpoint.database);
-            self.expect(&command, call, |reply| *reply == Value::Okay)?;
+            let number = endpoint.database.to_string();
+            self.expect(&[b"SELECT", number.as_bytes()], call, |reply| {
+                *reply == Value::Okay
+            })?;
         }
         Ok(())
     }
 
     fn expect(
         &mut self,
-        command: &Cmd,
+        words: &[&[u8]],
         call: &Call<'_>,
         is_good: fn(&Value) -> bool,
     ) -> Result<(), StoreError> {
-        let replies = self.exchange(slice::from_ref(command), call);
-        // A password may be in there.
-        self.outbox.zeroize();
+        let command = Commands::new(words);
+        let replies = self.exchange(&command, call);
+        command.forget();
         match replies.map_err(|failure| failure.error)?.pop() {
             Some(Value::ServerError(error)) => Err(refusal::refused(&error)),
             Some(reply) if is_good(&reply) => Ok(()),
@@ -110,11 +104,11 @@ impl Connection {
         }
     }
 
-    /// Sends commands in one go, at least one, and reads the whole of the reply to each. [`Failure::hung_up`] is told
+    /// Sends commands in one go, and reads the whole of the reply to each. [`Failure::hung_up`] is told
     /// only if no byte of a reply came.
     pub(super) fn exchange(
         &mut self,
-        commands: &[Cmd],
+        commands: &Commands,
         call: &Call<'_>,
     ) -> Result<Vec<Value>, Failure> {
         if call.deadline.remaining().is_none() {
@@ -122,17 +116,10 @@ impl Connection {
         }
         // Until the end is reached, every way out of here leaves it so: an error, and a panic of the waiter, too.
         self.clean = false;
-        self.outbox.clear();
-        for command in commands {
-            command.write_packed_command(&mut self.outbox);
-        }
-        self.stream.send(&self.outbox, call)?;
-        let replies = self.receive(commands.len(), call)?;
+        self.stream.send(commands.bytes(), call)?;
+        let replies = self.receive(commands.count(), call)?;
         if self.inbox.len() > BUFFER_KEPT {
             self.inbox = vec![0; INBOX];
-        }
-        if self.outbox.capacity() > BUFFER_KEPT {
-            self.outbox = Vec::new();
         }
         self.clean = true;
         Ok(replies)

@@ -3,6 +3,7 @@
 //! ```text
 //! redis        the verbs as commands, scripts (small records) and transactions (large ones)
 //!   pool         an idle connection, or a new one; forks
+//!     commands     words packed as they are sent
 //!     connection   commands out, replies in; usable again only after the last byte of the last reply
 //!       reply        where a reply ends
 //!       stream       bytes within a deadline, in the clear or under TLS
@@ -13,6 +14,7 @@
 //! memory         the verbs in memory
 //! ```
 
+mod commands;
 mod connection;
 mod endpoint;
 pub mod memory;
@@ -167,7 +169,22 @@ pub trait Waiter {
     /// the waiter keeps (a signal's exception) has to be raised instead.
     fn wait(&self, fd: RawFd, interest: Interest, deadline: Deadline)
     -> Result<Waited, StoreError>;
+
+    /// Whether the calling thread may block in a system call of its own instead, for up to [`SLICE`] at a time. That
+    /// spares a call for each reply.
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    /// Called when such a time is over and nothing came, or a signal did. Fails as [`Waiter::wait`] does.
+    fn look_up(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
+
+/// The longest that a thread blocks without a look at what else there is. A signal that reaches another thread than the
+/// waiting one does not end its wait: whoever presses Ctrl-C waits no longer than this.
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
 /// Why an operation failed. Holds no key, no record and no password, so that it can be shown and logged.
 #[derive(Clone, PartialEq, Eq, Debug)]

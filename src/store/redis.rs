@@ -10,10 +10,11 @@
 //! deletion that finds nothing takes that for its own work. The scripts take a record that is the new one already for their own work. And where a repeated `SET NX` finds
 //! the key taken, the store looks whether by this very record: only who drew the session's id can have written it.
 
-use std::{fmt, slice};
+use std::fmt;
 
-use redis::{Cmd, Value};
+use redis::Value;
 
+use super::commands::Commands;
 use super::connection::Connection;
 use super::pool::Pool;
 use super::scripts::{Script, Scripts};
@@ -47,12 +48,12 @@ impl RedisStore {
     /// no reply to this command, and the connection is closed.
     fn ask<T>(
         &self,
-        command: &Cmd,
+        words: &[&[u8]],
         call: &Call<'_>,
         repeat: &mut Repeat,
         read: impl FnOnce(Value) -> Option<Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let (connection, mut replies) = self.exchange(slice::from_ref(command), call, repeat)?;
+        let (connection, mut replies) = self.exchange(&Commands::new(words), call, repeat)?;
         let reply = replies.pop().unwrap_or_default();
         let stale = matches!(&reply, Value::ServerError(error) if refusal::ends_connection(error));
         let answer = read(reply).ok_or(NO_REPLY)?;
@@ -65,7 +66,7 @@ impl RedisStore {
     /// Sends commands over an idle connection, or over a new one. A repeat has to be harmless.
     pub(super) fn exchange(
         &self,
-        commands: &[Cmd],
+        commands: &Commands,
         call: &Call<'_>,
         repeat: &mut Repeat,
     ) -> Result<(Box<Connection>, Vec<Value>), StoreError> {
@@ -99,13 +100,11 @@ impl RedisStore {
         script: &Script,
         call: &Call<'_>,
         repeat: &mut Repeat,
-        arguments: impl Fn(&mut Cmd),
+        arguments: &[&[u8]],
     ) -> Result<Replaced, StoreError> {
         for (verb, name) in [("EVALSHA", &script.digest), ("EVAL", &script.text)] {
-            let mut command = Cmd::new();
-            command.arg(verb).arg(name);
-            arguments(&mut command);
-            if let Some(outcome) = self.ask(&command, call, repeat, read_outcome)? {
+            let words = [&[verb.as_bytes(), name.as_bytes()], arguments].concat();
+            if let Some(outcome) = self.ask(&words, call, repeat, read_outcome)? {
                 return Ok(outcome);
             }
         }
@@ -125,12 +124,15 @@ pub(super) enum Repeat {
 
 impl SessionStore for RedisStore {
     fn load(&self, key: &[u8], slide: Option<Ttl>, call: &Call<'_>) -> Result<Loaded, StoreError> {
-        let mut command = Cmd::new();
+        let repeat = &mut Repeat::Unused;
         match slide {
-            None => command.arg("GET").arg(key),
-            Some(ttl) => command.arg("GETEX").arg(key).arg("EX").arg(seconds(ttl)),
-        };
-        self.ask(&command, call, &mut Repeat::Unused, read_loaded)
+            None => self.ask(&[b"GET", key], call, repeat, read_loaded),
+            Some(ttl) => {
+                let mut digits = itoa::Buffer::new();
+                let words: [&[u8]; 4] = [b"GETEX", key, b"EX", seconds(ttl, &mut digits)];
+                self.ask(&words, call, repeat, read_loaded)
+            }
+        }
     }
 
     fn create(
@@ -140,11 +142,10 @@ impl SessionStore for RedisStore {
         ttl: Ttl,
         call: &Call<'_>,
     ) -> Result<Created, StoreError> {
-        let mut command = Cmd::new();
-        command.arg("SET").arg(key).arg(record);
-        command.arg("EX").arg(seconds(ttl)).arg("NX");
+        let mut digits = itoa::Buffer::new();
+        let words: [&[u8]; 6] = [b"SET", key, record, b"EX", seconds(ttl, &mut digits), b"NX"];
         let mut repeat = Repeat::Unused;
-        let created = self.ask(&command, call, &mut repeat, |reply| match reply {
+        let created = self.ask(&words, call, &mut repeat, |reply| match reply {
             Value::Okay => Some(Ok(Created::Done)),
             Value::Nil => Some(Ok(Created::Exists)),
             Value::ServerError(error) => Some(Err(refusal::refused(&error))),
@@ -171,17 +172,11 @@ impl SessionStore for RedisStore {
             let change = Change::Replace { key, record, ttl };
             return change.apply(self, expected, call);
         }
-        self.run(
-            &self.scripts.replace,
-            call,
-            &mut Repeat::Unused,
-            |command| {
-                let (mode, expected) = words(expected);
-                command.arg(1).arg(key);
-                command.arg(mode).arg(record).arg(expected);
-                command.arg(seconds(ttl));
-            },
-        )
+        let mut digits = itoa::Buffer::new();
+        let (mode, expected) = words(expected);
+        let seconds = seconds(ttl, &mut digits);
+        let arguments = [b"1", key, mode, record, expected, seconds];
+        self.run(&self.scripts.replace, call, &mut Repeat::Unused, &arguments)
     }
 
     fn rotate(
@@ -202,12 +197,11 @@ impl SessionStore for RedisStore {
             };
             return change.apply(self, expected, call);
         }
-        self.run(&self.scripts.rotate, call, &mut Repeat::Unused, |command| {
-            let (mode, expected) = words(expected);
-            command.arg(2).arg(old).arg(new);
-            command.arg(mode).arg(record).arg(expected);
-            command.arg(seconds(ttl));
-        })
+        let mut digits = itoa::Buffer::new();
+        let (mode, expected) = words(expected);
+        let seconds = seconds(ttl, &mut digits);
+        let arguments = [b"2", old, new, mode, record, expected, seconds];
+        self.run(&self.scripts.rotate, call, &mut Repeat::Unused, &arguments)
     }
 
     fn delete(
@@ -219,11 +213,9 @@ impl SessionStore for RedisStore {
         // By the script for a large record, too: a server whose memory is used up refuses whatever is queued for a
         // transaction, and deleting is what helps it.
         let mut repeat = Repeat::Unused;
-        let outcome = self.run(&self.scripts.delete, call, &mut repeat, |command| {
-            let (mode, expected) = words(expected);
-            command.arg(1).arg(key);
-            command.arg(mode).arg(expected).arg("end");
-        })?;
+        let (mode, expected) = words(expected);
+        let arguments = [b"1", key, mode, expected, b"end"];
+        let outcome = self.run(&self.scripts.delete, call, &mut repeat, &arguments)?;
         // What the repeat finds gone, the first one removed, as a rule.
         Ok(match outcome {
             Replaced::Gone if repeat == Repeat::Used => Replaced::Done,
@@ -271,10 +263,10 @@ fn read_outcome(reply: Value) -> Option<Result<Option<Replaced>, StoreError>> {
 }
 
 /// What the scripts are told of the record that is expected.
-fn words(expected: Expected<'_>) -> (&'static str, &[u8]) {
+fn words(expected: Expected<'_>) -> (&'static [u8], &[u8]) {
     match expected {
-        Expected::Any => ("any", b""),
-        Expected::Exactly(record) => ("exactly", record),
+        Expected::Any => (b"any", b""),
+        Expected::Exactly(record) => (b"exactly", record),
     }
 }
 
@@ -286,7 +278,7 @@ fn is_large(records: &[&[u8]]) -> bool {
 
 const SCRIPT_CAP: usize = 32 << 10;
 
-/// The seconds of a command.
-pub(super) fn seconds(ttl: Ttl) -> u64 {
-    ttl.as_seconds().min(TTL_CAP)
+/// The seconds of a command, in decimal digits.
+pub(super) fn seconds(ttl: Ttl, digits: &mut itoa::Buffer) -> &[u8] {
+    digits.format(ttl.as_seconds().min(TTL_CAP)).as_bytes()
 }

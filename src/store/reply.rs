@@ -170,6 +170,17 @@ pub(super) fn decode(whole: &[u8]) -> Result<Value, &'static str> {
     {
         return Ok(Value::BulkString(string.to_vec()));
     }
+    // What a save is answered. The library clears 8 KB for each reply that it decodes.
+    if whole == b"+OK\r\n" {
+        return Ok(Value::Okay);
+    }
+    if let Some(digits) = whole.strip_prefix(b":")
+        && let Some(digits) = digits.strip_suffix(b"\r\n")
+        && let Ok(digits) = std::str::from_utf8(digits)
+        && let Ok(number) = digits.parse()
+    {
+        return Ok(Value::Int(number));
+    }
     redis::parse_redis_value(whole).map_err(|_| "a reply that cannot be decoded")
 }
 

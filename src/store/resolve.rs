@@ -4,7 +4,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
-use std::process;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::{Call, Interest, StoreError, Unreachable, Waited};
+use crate::process;
 
 /// The most names that are looked up at a time. A lookup can outlive its deadline by the resolver's own time-outs, and
 /// those of a busy process must not pile up without end.

@@ -1,4 +1,4 @@
-//! A socket, connected within a deadline and never blocking.
+//! A socket, connected within a deadline; it does not block.
 
 use std::io;
 use std::net::SocketAddr;

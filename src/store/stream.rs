@@ -3,13 +3,13 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::process;
 use std::sync::Arc;
 
 use rustls::{ClientConfig, ClientConnection};
 use socket2::Socket;
 
-use super::{Address, Call, Interest, StoreError, Unreachable, Waited, tls};
+use super::{Address, Call, Interest, SLICE, StoreError, Unreachable, Waited, tls};
+use crate::process;
 
 /// A failure, and whether it is that the other end has closed the connection.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Failure {
 pub(super) struct Stream {
     socket: Socket,
     tls: Option<Box<ClientConnection>>,
+    /// Whether a read waits by itself, for a slice of time. Everything else does not, and neither does anything under TLS.
+    blocking: bool,
     /// The process that connected it. A forked child has a copy of the descriptor, and must not touch the other end.
     process: u32,
 }
@@ -38,10 +40,19 @@ impl Stream {
         let mut stream = Self {
             socket,
             tls: None,
+            blocking: false,
             process,
         };
         // The connection may have been waited for across a fork.
         stream.own()?;
+        if tls.is_none() && call.waiter.may_block() {
+            let block = || {
+                stream.socket.set_read_timeout(Some(SLICE))?;
+                stream.socket.set_nonblocking(false)
+            };
+            block().map_err(failed)?;
+            stream.blocking = true;
+        }
         if let Some(config) = tls {
             let host = match address {
                 Address::Tcp { host, .. } => host.as_str(),
@@ -103,6 +114,9 @@ impl Stream {
         expecting: bool,
         call: &Call<'_>,
     ) -> Result<usize, Failure> {
+        if self.tls.is_none() {
+            return self.receive_in_the_clear(buffer, expecting, call);
+        }
         let mut wait_first = expecting;
         loop {
             if let Some(tls) = &mut self.tls
@@ -113,17 +127,39 @@ impl Stream {
             if wait_first {
                 wait(&self.socket, self.process, Interest::Read, call)?;
             }
-            let Some(tls) = &mut self.tls else {
-                match (&self.socket).read(buffer) {
-                    Ok(0) => return Err(closed()),
-                    Ok(count) => return Ok(count),
-                    Err(error) => wait_first = retry(error)?,
-                }
-                continue;
-            };
-            wait_first = !fill(tls, &self.socket)?;
-            // A key update wants an answer.
-            flush(tls, &self.socket, self.process, call)?;
+            if let Some(tls) = &mut self.tls {
+                wait_first = !fill(tls, &self.socket)?;
+                // A key update wants an answer.
+                flush(tls, &self.socket, self.process, call)?;
+            }
+        }
+    }
+
+    fn receive_in_the_clear(
+        &self,
+        buffer: &mut [u8],
+        expecting: bool,
+        call: &Call<'_>,
+    ) -> Result<usize, Failure> {
+        let mut wait_first = expecting;
+        loop {
+            // Within the last slice before the deadline, a read would wait too long.
+            let blocks = self.blocking
+                && call.waiter.may_block()
+                && call.deadline.remaining().is_some_and(|left| left >= SLICE);
+            if !blocks && (wait_first || self.blocking) {
+                wait(&self.socket, self.process, Interest::Read, call)?;
+            }
+            match (&self.socket).read(buffer) {
+                Ok(0) => return Err(closed()),
+                Ok(count) => return Ok(count),
+                Err(error) => wait_first = retry(error)?,
+            }
+            if blocks {
+                call.waiter.look_up()?;
+                // As after a wait: a signal's handler may have forked.
+                self.own()?;
+            }
         }
     }
 
@@ -131,7 +167,9 @@ impl Stream {
     pub(super) fn is_quiet(&mut self) -> bool {
         let Some(tls) = &mut self.tls else {
             let mut byte = [std::mem::MaybeUninit::uninit()];
-            return matches!(self.socket.peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+            let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+            let peeked = self.socket.recv_with_flags(&mut byte, flags);
+            return matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         };
         // Tickets and key updates come unasked, and are no part of a reply.
         while let Ok(more) = fill(tls, &self.socket) {
@@ -214,9 +252,8 @@ fn write_all(
     process: u32,
     call: &Call<'_>,
 ) -> Result<(), Failure> {
-    let mut writer = socket;
     while !bytes.is_empty() {
-        match writer.write(bytes) {
+        match socket.send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
             Ok(count) => bytes = &bytes[count..],
             Err(error) => {
                 if retry(error)? {

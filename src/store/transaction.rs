@@ -3,8 +3,9 @@
 //! These are two round trips where a script is one, and the record crosses the network to be compared here. But it
 //! does not pass through the server's Lua, which takes several times as long as sending it.
 
-use redis::{Cmd, Value, cmd};
+use redis::Value;
 
+use super::commands::Commands;
 use super::connection::Connection;
 use super::redis::{NO_REPLY, RedisStore, Repeat, seconds};
 use super::{Call, Expected, Replaced, StoreError, Ttl, occupied, refusal};
@@ -49,7 +50,7 @@ impl Change<'_> {
             let (now, target) = standings(replies)?;
             if let Some(answer) = self.objection(now, target, expected) {
                 // The next user must not find a watch. One that cannot be taken off ends with the connection.
-                if let Ok(replies) = connection.exchange(&[cmd("UNWATCH")], call)
+                if let Ok(replies) = connection.exchange(&Commands::new(&[b"UNWATCH"]), call)
                     && replies == [Value::Okay]
                 {
                     store.put(connection);
@@ -65,19 +66,13 @@ impl Change<'_> {
         Err(StoreError::Contended)
     }
 
-    fn look(&self) -> Vec<Cmd> {
-        let keys: &[&[u8]] = match self {
-            Change::Replace { key, .. } => &[key],
-            Change::Rotate { old, new, .. } => &[old, new],
-        };
-        let mut commands = vec![cmd("WATCH")];
-        for key in keys {
-            commands[0].arg(*key);
-            let mut look = cmd("GET");
-            look.arg(*key);
-            commands.push(look);
+    fn look(&self) -> Commands {
+        match *self {
+            Change::Replace { key, .. } => Commands::new(&[b"WATCH", key]).and(&[b"GET", key]),
+            Change::Rotate { old, new, .. } => Commands::new(&[b"WATCH", old, new])
+                .and(&[b"GET", old])
+                .and(&[b"GET", new]),
         }
-        commands
     }
 
     /// Why nothing is written, if it is not: the same answers as those of the scripts.
@@ -108,17 +103,22 @@ impl Change<'_> {
 
     /// Writes; false if somebody else did since the look.
     fn write(&self, connection: &mut Connection, call: &Call<'_>) -> Result<bool, StoreError> {
-        let mut commands = vec![cmd("MULTI")];
-        match self {
-            Change::Replace { key, record, ttl } => commands.push(set(key, record, *ttl)),
+        let (gone, key, record, ttl) = match *self {
+            Change::Replace { key, record, ttl } => (None, key, record, ttl),
             Change::Rotate {
                 old,
                 new,
                 record,
                 ttl,
-            } => commands.extend([set(new, record, *ttl), delete(old)]),
+            } => (Some(old), new, record, ttl),
+        };
+        let mut digits = itoa::Buffer::new();
+        let set: [&[u8]; 5] = [b"SET", key, record, b"EX", seconds(ttl, &mut digits)];
+        let mut commands = Commands::new(&[b"MULTI"]).and(&set);
+        if let Some(old) = gone {
+            commands = commands.and(&[b"DEL", old]);
         }
-        commands.push(cmd("EXEC"));
+        let commands = commands.and(&[b"EXEC"]);
         let replies = connection
             .exchange(&commands, call)
             .map_err(|failure| failure.error)?;
@@ -168,16 +168,4 @@ fn is_expected(now: &[u8], expected: Expected<'_>) -> bool {
         Expected::Any => true,
         Expected::Exactly(record) => now == record,
     }
-}
-
-fn set(key: &[u8], record: &[u8], ttl: Ttl) -> Cmd {
-    let mut command = cmd("SET");
-    command.arg(key).arg(record).arg("EX").arg(seconds(ttl));
-    command
-}
-
-fn delete(key: &[u8]) -> Cmd {
-    let mut command = cmd("DEL");
-    command.arg(key);
-    command
 }

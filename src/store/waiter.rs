@@ -24,6 +24,10 @@ impl Waiter for PollWaiter {
         }
         Ok(Waited::TimedOut)
     }
+
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 /// What one `poll(2)` said.

@@ -9,8 +9,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/store/redis.rs",
-                'command.arg("EX").arg(seconds(ttl)).arg("NX");',
-                'command.arg("EX").arg(seconds(ttl));',
+                '        let words: [&[u8]; 6] = [b"SET", key, record, b"EX", seconds(ttl, &mut digits), b"NX"];',
+                '        let words: [&[u8]; 5] = [b"SET", key, record, b"EX", seconds(ttl, &mut digits)];',
             ),
         ),
         ("tests/store.rs::redis_over_tcp",),
@@ -65,10 +65,10 @@ MUTATIONS = (
         (
             Edit(
                 "src/store/transaction.rs",
-                '        let mut commands = vec![cmd("MULTI")];',
-                '        let unwatched = connection.exchange(&[cmd("UNWATCH")], call);\n'
+                "        let mut digits = itoa::Buffer::new();",
+                '        let unwatched = connection.exchange(&Commands::new(&[b"UNWATCH"]), call);\n'
                 "        unwatched.map_err(|failure| failure.error)?;\n"
-                '        let mut commands = vec![cmd("MULTI")];',
+                "        let mut digits = itoa::Buffer::new();",
             ),
         ),
         ("tests/store.rs::eight_threads_change_one_record_and_every_change_survives",),
@@ -138,8 +138,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/store/transaction.rs",
-                "commands.extend([set(new, record, *ttl), delete(old)]),",
-                "commands.extend([set(new, record, *ttl)].into_iter().filter(|_| old != new)),",
+                "            } => (Some(old), new, record, ttl),",
+                "            } => (Some(old).filter(|_| old == new), new, record, ttl),",
             ),
         ),
         ("tests/store.rs::redis_over_tcp",),

@@ -63,6 +63,43 @@ MUTATIONS = (
         ("tests/redis/test_fork.py::test_the_child_has_connections_of_its_own",),
     ),
     Mutation(
+        "a child takes itself for its parent",
+        (
+            Edit(
+                "src/process.rs",
+                "        ID.store(0, Ordering::Relaxed);",
+                "        let _ = &ID;",
+            ),
+        ),
+        ("tests/store_fork.rs::children_born_under_load",),
+    ),
+    Mutation(
+        "a child that is born while a read blocks goes on reading",
+        (
+            Edit(
+                "src/store/stream.rs",
+                "                // As after a wait: a signal's handler may have forked.\n"
+                "                self.own()?;\n",
+                "",
+            ),
+        ),
+        (
+            "tests/store_fork.rs::"
+            "a_child_born_while_a_read_blocks_does_not_end_the_exchange_for_its_parent",
+        ),
+    ),
+    Mutation(
+        "a read blocks past the deadline",
+        (
+            Edit(
+                "src/store/stream.rs",
+                "call.deadline.remaining().is_some_and(|left| left >= SLICE);",
+                "call.deadline.remaining().is_some();",
+            ),
+        ),
+        ("tests/store_faults.rs::silence_and_trickles_end_with_the_deadline",),
+    ),
+    Mutation(
         "a child ends the connections that it inherits",
         (
             Edit(

@@ -44,7 +44,7 @@ MUTATIONS = (
         (
             Edit(
                 "src/store/transaction.rs",
-                '                if let Ok(replies) = connection.exchange(&[cmd("UNWATCH")], call)\n'
+                '                if let Ok(replies) = connection.exchange(&Commands::new(&[b"UNWATCH"]), call)\n'
                 "                    && replies == [Value::Okay]\n"
                 "                {\n                    store.put(connection);\n                }\n",
                 "                store.put(connection);\n",
@@ -57,8 +57,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/waiting.rs",
-                "            handled.unwrap_or(Ok(()))?;\n",
-                "            drop(handled);\n",
+                "        handled.unwrap_or(Ok(()))\n",
+                "        drop(handled);\n        Ok(())\n",
             ),
             Edit(
                 "src/py/backend.rs",

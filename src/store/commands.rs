@@ -1,0 +1,89 @@
+//! Commands as they are sent: RESP's arrays of bulk strings, one after the other.
+
+use zeroize::Zeroize as _;
+
+/// What a word takes besides its bytes: `$`, the digits of a length, two line ends. More of them make the buffer grow.
+const FRAME: usize = 16;
+
+/// Commands that leave in one go, each of which gets one reply.
+///
+/// Packed here and not by the client library, whose packing took as long as everything else that a save does on its way
+/// to the socket: the words are copied once, into a buffer that has their size from the start.
+pub(super) struct Commands {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Commands {
+    /// One command: its name and its arguments.
+    pub(super) fn new(words: &[&[u8]]) -> Self {
+        let none = Self {
+            bytes: Vec::new(),
+            count: 0,
+        };
+        none.and(words)
+    }
+
+    /// The same commands, and this one after them.
+    pub(super) fn and(mut self, words: &[&[u8]]) -> Self {
+        let size = words.iter().map(|word| word.len() + FRAME).sum::<usize>();
+        self.bytes.reserve(FRAME + size);
+        self.length(b'*', words.len());
+        for word in words {
+            self.length(b'$', word.len());
+            self.bytes.extend_from_slice(word);
+            self.bytes.extend_from_slice(b"\r\n");
+        }
+        self.count += 1;
+        self
+    }
+
+    fn length(&mut self, kind: u8, length: usize) {
+        self.bytes.push(kind);
+        self.bytes
+            .extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// What is sent.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many replies there will be.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Overwrites the words: a password may be among them.
+    pub(super) fn forget(mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// As the client library packs them.
+        #[test]
+        fn commands_are_packed_as_by_redis(
+            lists in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..12), 1..4)
+        ) {
+            let mut expected = Vec::new();
+            let mut packed = Commands { bytes: Vec::new(), count: 0 };
+            for words in &lists {
+                let mut command = redis::Cmd::new();
+                for word in words {
+                    command.arg(word.as_slice());
+                }
+                command.write_packed_command(&mut expected);
+                packed = packed.and(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            }
+            prop_assert_eq!(packed.bytes(), expected);
+            prop_assert_eq!(packed.count(), lists.len());
+        }
+    }
+}
