@@ -244,14 +244,20 @@ fn split_once<'s>(text: &'s str, marker: &str) -> Option<(&'s str, &'s str)> {
         .then_some((before, after))
 }
 
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+const DAYS: [[u8; 3]; 7] = [
+    *b"Thu", *b"Fri", *b"Sat", *b"Sun", *b"Mon", *b"Tue", *b"Wed",
+];
+const MONTHS: [[u8; 3]; 12] = [
+    *b"Jan", *b"Feb", *b"Mar", *b"Apr", *b"May", *b"Jun", *b"Jul", *b"Aug", *b"Sep", *b"Oct",
+    *b"Nov", *b"Dec",
 ];
 const SECONDS_PER_DAY: i64 = 86_400;
 const DAYS_PER_400_YEARS: i64 = 146_097;
 /// Days from 0000-03-01 to 1970-01-01 in the proleptic Gregorian calendar.
 const DAYS_BEFORE_1970: i64 = 719_468;
+
+/// The length in bytes of what [`http_date`] appends.
+pub const HTTP_DATE: usize = 29;
 
 /// Appends a time, in seconds since 1970, as `Wed, 21 Oct 2015 07:28:00 GMT` to `out`.
 ///
@@ -275,35 +281,29 @@ pub fn http_date(unix_seconds: i64, out: &mut Vec<u8>) -> Option<()> {
     if !(1..=9999).contains(&year) {
         return None;
     }
-    out.reserve(29);
-    out.extend_from_slice(name_of(&DAYS, days.rem_euclid(7)));
-    out.extend_from_slice(b", ");
-    push_digits(day, 2, out);
-    out.push(b' ');
-    out.extend_from_slice(name_of(&MONTHS, month));
-    out.push(b' ');
-    push_digits(year, 4, out);
-    out.push(b' ');
-    push_digits(second / 3600, 2, out);
-    out.push(b':');
-    push_digits(second / 60 % 60, 2, out);
-    out.push(b':');
-    push_digits(second % 60, 2, out);
-    out.extend_from_slice(b" GMT");
+    // All of it has its place: nothing is appended piece by piece.
+    let mut text = *b"Day, 00 Mon 0000 00:00:00 GMT";
+    text[..3].copy_from_slice(name_of(&DAYS, days.rem_euclid(7)));
+    text[5..7].copy_from_slice(&two_digits(day));
+    text[8..11].copy_from_slice(name_of(&MONTHS, month));
+    text[12..14].copy_from_slice(&two_digits(year / 100));
+    text[14..16].copy_from_slice(&two_digits(year % 100));
+    text[17..19].copy_from_slice(&two_digits(second / 3600));
+    text[20..22].copy_from_slice(&two_digits(second / 60 % 60));
+    text[23..25].copy_from_slice(&two_digits(second % 60));
+    out.extend_from_slice(&text);
     Some(())
 }
 
-fn name_of(names: &[&'static str], index: i64) -> &'static [u8] {
+/// The name of this number, which is one of theirs.
+fn name_of(names: &[[u8; 3]], index: i64) -> &[u8; 3] {
     usize::try_from(index)
         .ok()
         .and_then(|index| names.get(index))
-        .map_or(b"", |name| name.as_bytes())
+        .unwrap_or(b"???")
 }
 
-/// Appends `number`, which is not negative, in decimal with leading zeros.
-fn push_digits(number: i64, width: u32, out: &mut Vec<u8>) {
-    for place in (0..width).rev() {
-        let digit = number / 10_i64.pow(place) % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
+/// A number below 100 in two decimal digits.
+fn two_digits(number: i64) -> [u8; 2] {
+    [number / 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }

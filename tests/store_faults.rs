@@ -526,6 +526,60 @@ fn ends_in_time(store: &RedisStore) {
     });
 }
 
+/// May block, and counts how often it is asked to wait and how often to look up.
+#[derive(Default)]
+struct Blocking {
+    waits: AtomicUsize,
+    looks: AtomicUsize,
+}
+
+impl Waiter for Blocking {
+    fn wait(&self, fd: i32, interest: Interest, deadline: Deadline) -> Result<Waited, StoreError> {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        PollWaiter.wait(fd, interest, deadline)
+    }
+
+    fn may_block(&self) -> bool {
+        true
+    }
+
+    fn look_up(&self) -> Result<(), StoreError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A read blocks for no longer than a slice of 100 ms, and not at all where the deadline comes sooner.
+#[test]
+fn a_read_blocks_in_slices_and_not_beyond_the_deadline() {
+    let _quiet = quiet();
+    let server = Scripted::start(|_, mut peer| {
+        while peer.command().is_some() {
+            sleep(Duration::from_millis(250));
+            peer.stream.write_all(REPLY).unwrap();
+        }
+    });
+    let store = RedisStore::new(server.endpoint(), 1);
+    let ask = |time: Duration| {
+        let waiter = Blocking::default();
+        let call = Call {
+            deadline: Deadline::after(time),
+            waiter: &waiter,
+        };
+        let outcome = store.load(b"k", None, &call);
+        let counts = [waiter.waits, waiter.looks].map(AtomicUsize::into_inner);
+        (outcome, counts)
+    };
+    let (outcome, [_, looks]) = ask(Duration::from_secs(5));
+    is(outcome.unwrap(), Loaded::Record(b"hello\r\nworld".to_vec()));
+    assert_eq!(looks, 2);
+    // All of 50 ms is waited for, and none of it blocks.
+    let (outcome, [waits, looks]) = ask(Duration::from_millis(50));
+    let timed_out = StoreError::Unreachable(Unreachable::TimedOut);
+    assert_eq!(outcome.err(), Some(timed_out));
+    assert_eq!((waits, looks), (1, 0));
+}
+
 #[test]
 fn a_large_command_that_is_not_taken_ends_with_the_deadline() {
     let _quiet = quiet();

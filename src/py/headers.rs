@@ -61,15 +61,15 @@ impl<'py> Headers<'py> {
             let (Ok(name), Ok(value)) = (header.get_item(0), header.get_item(1)) else {
                 return Vary::Other;
             };
-            let (Ok(name), Ok(value)) = (name.cast::<PyString>(), value.cast::<PyString>()) else {
-                return Vary::Other;
-            };
-            let (Ok(name), Ok(value)) = (name.to_str(), value.to_str()) else {
+            let Some(name) = text(&name) else {
                 return Vary::Other;
             };
             if !name.eq_ignore_ascii_case("vary") {
                 continue;
             }
+            let Some(value) = text(&value) else {
+                return Vary::Other;
+            };
             // werkzeug makes one field of several.
             if !matches!(found, Vary::Absent) {
                 return Vary::Other;
@@ -78,6 +78,10 @@ impl<'py> Headers<'py> {
         }
         found
     }
+}
+
+fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    value.cast::<PyString>().ok()?.to_str().ok()
 }
 
 /// What stands in a response's Vary field.

@@ -45,9 +45,14 @@ fn expiry(now: f64, lifetime_us: i128) -> Option<String> {
     // Below 9e15 seconds (see clock::timestamp), and rounded to the microsecond as datetime does.
     #[allow(clippy::cast_possible_truncation)]
     let now_us = (now * 1e6).round_ties_even() as i128;
-    let seconds = (now_us + lifetime_us).div_euclid(1_000_000);
-    let mut text = Vec::new();
-    cookie::http_date(i64::try_from(seconds).ok()?, &mut text)?;
+    let microseconds = now_us + lifetime_us;
+    // Up to the year 292,000: dividing a number of 128 bits takes as long as writing the date.
+    let seconds = match i64::try_from(microseconds) {
+        Ok(microseconds) => microseconds.div_euclid(1_000_000),
+        Err(_) => i64::try_from(microseconds.div_euclid(1_000_000)).ok()?,
+    };
+    let mut text = Vec::with_capacity(cookie::HTTP_DATE);
+    cookie::http_date(seconds, &mut text)?;
     String::from_utf8(text).ok()
 }
 

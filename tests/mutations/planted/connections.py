@@ -97,7 +97,7 @@ MUTATIONS = (
                 "call.deadline.remaining().is_some();",
             ),
         ),
-        ("tests/store_faults.rs::silence_and_trickles_end_with_the_deadline",),
+        ("tests/store_faults.rs::a_read_blocks_in_slices_and_not_beyond_the_deadline",),
     ),
     Mutation(
         "a child ends the connections that it inherits",
