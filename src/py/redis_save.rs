@@ -16,7 +16,7 @@ use super::redis_session::{self, Origin, RedisSession, draw};
 use super::redis_settings::RedisSettings;
 use super::redis_source::RecordSource;
 use super::session::Session;
-use super::set_cookie::{Permanent, SetCookie, has_own_set_cookie};
+use super::set_cookie::{Permanent, SetCookie, Vary, has_own_set_cookie};
 use super::stock::Stock;
 use super::{record_decode, record_encode};
 use crate::commit::{Commit, Intent, Outcome};
@@ -74,7 +74,7 @@ impl<'py> Save<'_, 'py> {
         // A hook of the application's own may decide otherwise than by `_permanent`, but it would look into the session,
         // and so have it loaded.
         if permanent {
-            self.set_cookie(&sid, Permanent::Yes)?;
+            self.set_cookie(&sid, Permanent::Yes, None)?;
         }
         Ok(())
     }
@@ -84,12 +84,13 @@ impl<'py> Save<'_, 'py> {
         let (accessed, modified) = (base.get().is_accessed(), base.get().is_modified());
         let data = Session::dict(base)?;
         if self.session.get().state().over {
-            return self.vary_if(accessed);
+            self.vary_if(accessed)?;
+            return Ok(());
         }
         if redis_session::is_empty(data)? {
             return self.save_empty(accessed, modified);
         }
-        self.vary_if(accessed)?;
+        let with_vary = self.vary_if(accessed)?;
         let permanent = Permanent::of(data)?;
         let saved = self.commit(data, modified)?;
         let sid = match saved {
@@ -114,7 +115,7 @@ impl<'py> Save<'_, 'py> {
             }
         };
         if self.should_set_cookie(modified, permanent)? {
-            self.set_cookie(&sid, permanent)?;
+            self.set_cookie(&sid, permanent, with_vary)?;
         }
         Ok(())
     }
@@ -345,27 +346,35 @@ impl<'py> Save<'_, 'py> {
             .is_truthy()
     }
 
-    /// Set-Cookie with the id, signed where ids are, and Vary.
-    fn set_cookie(&self, sid: &Sid, permanent: Permanent) -> PyResult<()> {
+    /// Set-Cookie with the id, signed where ids are, and Vary, if these are not the response's headers with Vary set.
+    fn set_cookie(
+        &self,
+        sid: &Sid,
+        permanent: Permanent,
+        with_vary: Option<Headers<'py>>,
+    ) -> PyResult<()> {
         let value = match &self.settings.signer {
             None => sid.as_str().to_owned(),
             Some(keyring) => sid.signed(keyring),
         };
         let py = self.session.py();
+        let (headers, vary) = match with_vary {
+            Some(headers) => (Some(headers), Vary::There),
+            None => (self.headers()?, Vary::After),
+        };
         if let Some(cookie) = &self.settings.cookie
             && let Some(texts) = cookie.texts()
-            && let Some(headers) = self.headers()?
+            && let Some(headers) = headers
             && !has_own_set_cookie(self.response)?
             && let Ok(expires) = permanent.expires(clock::now(py)?, self.settings.lifetime_us)
         {
-            let config = self.app.getattr(intern!(py, "config"))?;
             return SetCookie {
                 response: self.response,
                 headers: &headers,
-                config: config.cast::<PyDict>()?,
+                app: self.app,
                 texts,
             }
-            .write(value.as_bytes(), expires.as_deref(), false);
+            .write(value.as_bytes(), expires.as_deref(), vary);
         }
         let arguments = (self.app, self.session, self.response, value);
         self.interface
@@ -373,18 +382,21 @@ impl<'py> Save<'_, 'py> {
         Ok(())
     }
 
-    fn vary_if(&self, accessed: bool) -> PyResult<()> {
+    /// Vary, if the session was read; gives the headers in which it was set.
+    fn vary_if(&self, accessed: bool) -> PyResult<Option<Headers<'py>>> {
         if !accessed {
-            return Ok(());
+            return Ok(None);
         }
         let py = self.session.py();
-        if let Some(headers) = self.headers()? {
-            return headers.vary_on_cookie(self.response);
+        let headers = self.headers()?;
+        if let Some(headers) = &headers {
+            headers.vary_on_cookie(self.response)?;
+        } else {
+            self.response
+                .getattr(intern!(py, "vary"))?
+                .call_method1(intern!(py, "add"), (intern!(py, "Cookie"),))?;
         }
-        self.response
-            .getattr(intern!(py, "vary"))?
-            .call_method1(intern!(py, "add"), (intern!(py, "Cookie"),))?;
-        Ok(())
+        Ok(headers)
     }
 
     /// The response's headers, if they are set as Flask's response class sets them.

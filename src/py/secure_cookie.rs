@@ -14,7 +14,7 @@ use super::errors::contained;
 use super::headers::Headers;
 use super::plan::{Native, Plan, Plans};
 use super::session::{Session, Source};
-use super::set_cookie::{Permanent, SetCookie, has_own_set_cookie};
+use super::set_cookie::{Permanent, SetCookie, Vary, has_own_set_cookie};
 use super::stock::Stock;
 use crate::cookie;
 use crate::json::{self, Flag};
@@ -196,7 +196,6 @@ impl SecureCookieInterface {
         let save = Save {
             interface: this,
             app,
-            config: &config,
             native,
             texts,
             response,
@@ -325,7 +324,6 @@ fn permanence(text: &[u8]) -> Flag {
 struct Save<'a, 'py> {
     interface: &'a SecureCookieInterface,
     app: &'a Bound<'py, PyAny>,
-    config: &'a Bound<'py, PyDict>,
     native: &'a Native,
     texts: &'a Texts,
     response: &'a Bound<'py, PyAny>,
@@ -358,13 +356,18 @@ impl<'py> Save<'_, 'py> {
         let Ok(expires) = permanent.expires(clock, self.native.lifetime_us) else {
             return Ok(Answer::AskFlask);
         };
+        let vary = if session.get().is_accessed() {
+            Vary::Before
+        } else {
+            Vary::After
+        };
         SetCookie {
             response: self.response,
             headers: &headers,
-            config: self.config,
+            app: self.app,
             texts: self.texts,
         }
-        .write(&token, expires.as_deref(), session.get().is_accessed())?;
+        .write(&token, expires.as_deref(), vary)?;
         Ok(Answer::Native(()))
     }
 

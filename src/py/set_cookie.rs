@@ -42,15 +42,12 @@ pub(super) struct NoSuchDate;
 /// `datetime.now(timezone.utc) + lifetime` as an HTTP date, which drops the microseconds. None where
 /// Python has no date for it.
 fn expiry(now: f64, lifetime_us: i128) -> Option<String> {
-    // Below 9e15 seconds (see clock::timestamp), and rounded to the microsecond as datetime does.
+    // Rounded to the microsecond as datetime does. What does not fit (some 290,000 years) becomes the nearest number that
+    // does, which is no date of Python's either.
     #[allow(clippy::cast_possible_truncation)]
-    let now_us = (now * 1e6).round_ties_even() as i128;
-    let microseconds = now_us + lifetime_us;
-    // Up to the year 292,000: dividing a number of 128 bits takes as long as writing the date.
-    let seconds = match i64::try_from(microseconds) {
-        Ok(microseconds) => microseconds.div_euclid(1_000_000),
-        Err(_) => i64::try_from(microseconds.div_euclid(1_000_000)).ok()?,
-    };
+    let now_us = (now * 1e6).round_ties_even() as i64;
+    let lifetime_us = i64::try_from(lifetime_us).ok()?;
+    let seconds = now_us.checked_add(lifetime_us)?.div_euclid(1_000_000);
     let mut text = Vec::with_capacity(cookie::HTTP_DATE);
     cookie::http_date(seconds, &mut text)?;
     String::from_utf8(text).ok()
@@ -60,25 +57,31 @@ fn expiry(now: f64, lifetime_us: i128) -> Option<String> {
 pub(super) struct SetCookie<'a, 'py> {
     pub response: &'a Bound<'py, PyAny>,
     pub headers: &'a Headers<'py>,
-    pub config: &'a Bound<'py, PyDict>,
+    pub app: &'a Bound<'py, PyAny>,
     pub texts: &'a Texts,
 }
 
+/// Where the Vary of a response stands to its Set-Cookie: Flask's `save_session` begins with that of a session that was
+/// read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vary {
+    /// To be set before it.
+    Before,
+    /// To be set after it.
+    After,
+    /// Set already.
+    There,
+}
+
 impl SetCookie<'_, '_> {
-    /// Set-Cookie and Vary, in the order in which Flask's `save_session` has them: the Vary of a session that was read
-    /// comes first.
-    pub(super) fn write(
-        &self,
-        value: &[u8],
-        expires: Option<&str>,
-        accessed: bool,
-    ) -> PyResult<()> {
+    /// Set-Cookie, and Vary where that says.
+    pub(super) fn write(&self, value: &[u8], expires: Option<&str>, vary: Vary) -> PyResult<()> {
         let template = match expires {
             None => &self.texts.session,
             Some(_) => &self.texts.dated,
         };
         let length = template.len(value.len(), expires.map(str::len));
-        if accessed {
+        if vary == Vary::Before {
             self.headers.vary_on_cookie(self.response)?;
         }
         if self.texts.limit == 0 || length <= self.texts.limit {
@@ -90,7 +93,7 @@ impl SetCookie<'_, '_> {
             // werkzeug warns of the size, in its own words.
             self.write_with_werkzeug(value, expires)?;
         }
-        if !accessed {
+        if vary == Vary::After {
             self.headers.vary_on_cookie(self.response)?;
         }
         Ok(())
@@ -98,7 +101,8 @@ impl SetCookie<'_, '_> {
 
     fn write_with_werkzeug(&self, value: &[u8], expires: Option<&str>) -> PyResult<()> {
         let py = self.response.py();
-        let setting = |name: &str| self.config.as_any().get_item(name);
+        let config = self.app.getattr(intern!(py, "config"))?;
+        let setting = |name: &str| config.get_item(name);
         let path = setting("SESSION_COOKIE_PATH")?;
         let path = if path.is_truthy()? {
             path

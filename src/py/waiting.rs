@@ -1,6 +1,7 @@
 //! How an operation waits for a socket under Python: so that signals are seen, and event loops go on.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyTimeoutError;
@@ -9,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use super::states::dict_state;
 use crate::store::waiter::{Polled, poll};
 use crate::store::{Deadline, Interest, PollWaiter, SLICE, StoreError, Waited, Waiter};
 
@@ -85,10 +87,16 @@ pub(super) enum Hub {
 }
 
 impl Hub {
-    /// The one that has patched the socket module. Costs two look-ups in a dict where neither is imported.
+    /// The one that has patched the socket module. Costs no look-up where neither is imported and nothing was since.
     pub(super) fn find(py: Python<'_>) -> PyResult<Option<Self>> {
         static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+        /// A state of these modules without either; 0 for none known.
+        static NONE_IN: AtomicU64 = AtomicU64::new(0);
         let modules = MODULES.import(py, "sys", "modules")?;
+        let state = dict_state(modules);
+        if state.is_some_and(|state| state == NONE_IN.load(Ordering::Relaxed)) {
+            return Ok(None);
+        }
         let patches = |module: &Bound<'_, PyString>, question| -> PyResult<bool> {
             let Some(module) = modules.get_item(module)? else {
                 return Ok(false);
@@ -110,6 +118,12 @@ impl Hub {
             intern!(py, "is_monkey_patched"),
         )? {
             return Ok(Some(Self::Eventlet));
+        }
+        if let Some(state) = state
+            && !modules.contains(intern!(py, "gevent.monkey"))?
+            && !modules.contains(intern!(py, "eventlet.patcher"))?
+        {
+            NONE_IN.store(state, Ordering::Relaxed);
         }
         Ok(None)
     }

@@ -18,7 +18,6 @@ use super::commands::Commands;
 use super::connection::Connection;
 use super::pool::Pool;
 use super::scripts::{Script, Scripts};
-use super::stream::timed_out;
 use super::transaction::Change;
 use super::{
     Call, Created, Endpoint, Expected, Loaded, Replaced, SessionStore, StoreError, Ttl, occupied,
@@ -70,9 +69,6 @@ impl RedisStore {
         call: &Call<'_>,
         repeat: &mut Repeat,
     ) -> Result<(Box<Connection>, Vec<Value>), StoreError> {
-        if call.deadline.remaining().is_none() {
-            return Err(timed_out().error);
-        }
         if let Some(mut idle) = self.pool.take() {
             match idle.exchange(commands, call) {
                 Ok(replies) => return Ok((idle, replies)),
