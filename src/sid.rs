@@ -23,6 +23,17 @@ const LONGEST: usize = 256;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sid(Box<str>);
 
+/// Whether a byte may stand in an id.
+const OF_IDS: [bool; 256] = {
+    let mut of_ids = [false; 256];
+    let mut index = 0;
+    while index < base64url::ALPHABET.len() {
+        of_ids[base64url::ALPHABET[index] as usize] = true;
+        index += 1;
+    }
+    of_ids
+};
+
 impl Sid {
     /// The id that stands for these random bytes, as `secrets.token_urlsafe` writes them: unpadded URL-safe base64.
     ///
@@ -40,9 +51,7 @@ impl Sid {
     /// as its older versions did, or any other length that its settings allow.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let shaped = (SHORTEST..=LONGEST).contains(&text.len())
-            && text
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            && text.iter().all(|byte| OF_IDS[usize::from(*byte)]);
         // Such bytes are ASCII.
         let text = std::str::from_utf8(text).ok().filter(|_| shaped)?;
         Some(Self(text.into()))

@@ -28,21 +28,22 @@ impl Commands {
     pub(super) fn and(mut self, words: &[&[u8]]) -> Self {
         let size = words.iter().map(|word| word.len() + FRAME).sum::<usize>();
         self.bytes.reserve(FRAME + size);
-        self.length(b'*', words.len());
+        self.append_length(b"*", words.len());
         for word in words {
-            self.length(b'$', word.len());
-            self.bytes.extend_from_slice(word);
+            self.append_length(b"\r\n$", word.len());
             self.bytes.extend_from_slice(b"\r\n");
+            self.bytes.extend_from_slice(word);
         }
+        self.bytes.extend_from_slice(b"\r\n");
         self.count += 1;
         self
     }
 
-    fn length(&mut self, kind: u8, length: usize) {
-        self.bytes.push(kind);
+    fn append_length(&mut self, mark: &[u8], length: usize) {
+        self.bytes.extend_from_slice(mark);
+        let mut digits = itoa::Buffer::new();
         self.bytes
-            .extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-        self.bytes.extend_from_slice(b"\r\n");
+            .extend_from_slice(digits.format(length).as_bytes());
     }
 
     /// What is sent.

@@ -115,7 +115,7 @@ MUTATIONS = (
         (
             Edit(
                 "src/sid.rs",
-                ".all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));",
+                ".all(|byte| OF_IDS[usize::from(*byte)]);",
                 ".all(u8::is_ascii);",
             ),
         ),
