@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import flask
@@ -152,6 +153,49 @@ def test_foreign(payload: str, path: str, deflate: bool) -> None:
     assert content(native) == content(stock)
     assert (native.status, native.body) == (stock.status, stock.body)
     assert native.header("Vary") == stock.header("Vary")
+
+
+def marked_back(session: Any) -> None:
+    session["a"] = 2
+    session.modified = False
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "nothing": lambda session: None,
+    "the same again": lambda session: dict.__setitem__(session, "a", session["a"]),
+    "an item": lambda session: dict.__setitem__(session, "a", 2),
+    "a new item": lambda session: dict.update(session, b=2),
+    "no item any longer": lambda session: dict.pop(session, "a"),
+    "nothing left": dict.clear,
+    "other items": lambda session: (dict.clear(session), dict.update(session, _permanent=True)),
+    "inside an item": lambda session: session["list"].append(2),
+    "inside and back": lambda session: (session["list"].append(2), session["list"].pop()),
+    "marked back": marked_back,
+}
+"""Ways to change a session that it does not hear of, or is told to forget."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("first", ["read", "not read"])
+def test_changes_behind_its_back(change: str, first: str) -> None:
+    """A permanent session is sealed anew at each request, with whatever is in it by then."""
+
+    def answer(flavour: Flavour) -> Answer:
+        app = new_app(flavour.interface())
+
+        @app.get("/change")
+        def view() -> str:
+            session: Any = flask.session._get_current_object()  # type: ignore[attr-defined]
+            if first == "read":
+                assert session["a"] == 1
+            CHANGES[change](session)
+            return "changed"
+
+        nested = ',"list":[1]' if "inside" in change else ""
+        token = sealed('{"_permanent":true,"a":1' + nested + "}")
+        return visit(app, "/change", f"session={token}")
+
+    assert answer(NATIVE) == answer(FLASK)
 
 
 @pytest.mark.parametrize("payload", NO_OBJECTS)

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::clock;
-use super::decode::{Decoder, Proportion};
+use super::decode::{Decoded, Decoder, Proportion};
 use super::encode::{self, Coverage};
 use super::stock::Stock;
 use super::text::ascii;
@@ -58,7 +58,8 @@ impl TokenCodec {
         Ok(coverage)
     }
 
-    /// What a token holds; None for one that is not accepted, for whatever reason.
+    /// What a token holds, and whether its payload is what [`TokenCodec::seal`] would write for as long as the dict is in
+    /// this very state. None for one that is not accepted, for whatever reason.
     pub(super) fn open<'py>(
         &self,
         py: Python<'py>,
@@ -66,25 +67,26 @@ impl TokenCodec {
         now: u64,
         max_age: i64,
         decoder: &Decoder<'_, 'py>,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+    ) -> PyResult<Option<(Bound<'py, PyDict>, bool)>> {
         let mut text = Vec::new();
         let opened = token::open(&self.keyring, token, now, max_age, INFLATE_CAP, &mut text);
-        let proportion = match opened {
+        let (proportion, stays_plain) = match opened {
             Err(_) => return Ok(None),
-            Ok(Packing::Plain) => Proportion::Kept,
+            Ok(Packing::Plain) => (Proportion::Kept, text.len() < self.compress_threshold),
             Ok(Packing::Deflated) => {
                 let bound = json::decoded_size_bound(&text);
                 if bound > DECODED_CAP {
                     return Ok(None);
                 }
                 if bound > DECODED_CAP_FLASK {
-                    Proportion::KeptByNative
+                    (Proportion::KeptByNative, false)
                 } else {
-                    Proportion::Kept
+                    (Proportion::Kept, false)
                 }
             }
         };
-        decoder.decode(py, &text, proportion)
+        let opened = decoder.decode(py, &text, proportion)?;
+        Ok(opened.map(|Decoded { data, is_flat }| (data, stays_plain && is_flat)))
     }
 }
 
@@ -154,7 +156,10 @@ impl TokenCodec {
             tags: None,
         };
         match octets(token) {
-            Ok(token) => self.open(py, token, now, max_age, &decoder),
+            Ok(token) => {
+                let opened = self.open(py, token, now, max_age, &decoder)?;
+                Ok(opened.map(|(data, _)| data))
+            }
             // Lone surrogates: no token has any.
             Err(_) if token.is_instance_of::<PyString>() => Ok(None),
             Err(error) => Err(error),

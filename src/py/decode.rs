@@ -87,6 +87,13 @@ pub(super) enum Proportion {
     KeptByNative,
 }
 
+/// What a text holds.
+pub(super) struct Decoded<'py> {
+    pub data: Bound<'py, PyDict>,
+    /// Whether every value is text, a number, a boolean or None: nothing of it changes but by way of the dict.
+    pub is_flat: bool,
+}
+
 /// Reads tagged JSON text as one serializer does.
 pub(super) struct Decoder<'a, 'py> {
     /// A `TaggedJSONSerializer` with the shipped tags and no other.
@@ -106,32 +113,38 @@ impl<'py> Decoder<'_, 'py> {
         py: Python<'py>,
         text: &[u8],
         proportion: Proportion,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        if let Some(value) = self.natively(py, text)? {
-            return Ok(value.cast_into_exact::<PyDict>().ok());
-        }
-        match (proportion, std::str::from_utf8(text)) {
-            (Proportion::Kept, Ok(text)) => self.with_flask(py, text),
-            _ => Ok(None),
-        }
+    ) -> PyResult<Option<Decoded<'py>>> {
+        let (value, is_flat) = match self.natively(py, text)? {
+            Some((value, is_flat)) => (value.cast_into_exact::<PyDict>().ok(), is_flat),
+            None => match (proportion, std::str::from_utf8(text)) {
+                (Proportion::Kept, Ok(text)) => (self.with_flask(py, text)?, false),
+                _ => (None, false),
+            },
+        };
+        Ok(value.map(|data| Decoded { data, is_flat }))
     }
 
-    /// None for text that native code does not read.
-    fn natively(&self, py: Python<'py>, text: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// The value, and whether it is flat. None for text that native code does not read.
+    fn natively(
+        &self,
+        py: Python<'py>,
+        text: &[u8],
+    ) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
         let mut builder = Builder {
             py,
             keys: KeyCache::take(),
             tags: self.tags,
             reader: Reader::new(text),
+            is_flat: true,
         };
         match builder.value(0) {
-            Ok(value) => Ok(builder.reader.is_at_end().then_some(value)),
+            Ok(value) if builder.reader.is_at_end() => Ok(Some((value, builder.is_flat))),
             Err(Unread::Raised(error)) if !error.is_instance_of::<PyException>(py) => {
                 // A `KeyboardInterrupt` or its like, raised while a value was built: not ours to
                 // swallow.
                 Err(error)
             }
-            Err(_) => Ok(None),
+            Ok(_) | Err(_) => Ok(None),
         }
     }
 
@@ -176,6 +189,7 @@ struct Builder<'t, 'py> {
     keys: KeyCache,
     tags: Option<&'t Tags>,
     reader: Reader<'t>,
+    is_flat: bool,
 }
 
 impl<'py> Builder<'_, 'py> {
@@ -189,8 +203,14 @@ impl<'py> Builder<'_, 'py> {
             Token::Float(value) => into_any(value.into_pyobject(py)),
             Token::Long(_) => return Err(Unread::Foreign),
             Token::Array | Token::Object if depth >= MAX_DEPTH => return Err(Unread::Foreign),
-            Token::Array => self.array(depth + 1)?,
-            Token::Object => self.object(depth + 1)?,
+            Token::Array => {
+                self.is_flat = false;
+                self.array(depth + 1)?
+            }
+            Token::Object => {
+                self.is_flat &= depth == 0;
+                self.object(depth + 1)?
+            }
         })
     }
 

@@ -1,5 +1,7 @@
 //! The native half of `SecureCookieSessionInterface`: one call to open a session, one to save it.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use pyo3::intern;
@@ -45,8 +47,12 @@ impl SealedCookie {
         }
     }
 
-    /// What the cookie holds, verified and decoded now; None for a cookie that is not accepted.
-    pub(super) fn decode<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    /// What the cookie holds, verified and decoded now; None for a cookie that is not accepted. With it comes the payload,
+    /// if it is what would be written for as long as nothing changes.
+    pub(super) fn decode<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<(Bound<'py, PyDict>, Option<Payload>)>> {
         contained(|| {
             let Some(native) = self.plan.native() else {
                 return Ok(None);
@@ -64,8 +70,41 @@ impl SealedCookie {
                 serializer: native.serializer.bind(py),
                 tags: self.plan.tags(),
             };
-            native.codec.open(py, &token, now, native.max_age, &decoder)
+            let opened = native
+                .codec
+                .open(py, &token, now, native.max_age, &decoder)?;
+            Ok(opened.map(|(data, is_what_we_write)| {
+                let payload = match &token {
+                    Cow::Borrowed(token) if is_what_we_write => self.payload(py, header, token),
+                    _ => None,
+                };
+                (data, payload)
+            }))
         })
+    }
+}
+
+impl SealedCookie {
+    /// The payload of a token that stands in the header.
+    fn payload(&self, py: Python<'_>, header: &[u8], token: &[u8]) -> Option<Payload> {
+        let payload = token::payload_of(token)?;
+        let start = (payload.as_ptr() as usize).checked_sub(header.as_ptr() as usize)?;
+        Some(Payload {
+            header: self.header.clone_ref(py),
+            place: start..start + payload.len(),
+        })
+    }
+}
+
+/// The payload of a cookie's token, verified, where it stands in the Cookie header.
+pub(super) struct Payload {
+    header: Py<PyString>,
+    place: Range<usize>,
+}
+
+impl Payload {
+    fn text<'a>(&'a self, py: Python<'a>) -> Option<&'a [u8]> {
+        header_text(self.header.bind(py))?.get(self.place.clone())
     }
 }
 
@@ -228,8 +267,17 @@ impl SecureCookieInterface {
         if !state.is_modified() && !refresh_due {
             return this.save_nothing(session, response);
         }
-        save.set_cookie(session, permanent, |now, token| {
-            native.codec.seal(data, now, token)
+        // Where nothing changed since the cookie was read, its payload is what would be written.
+        let payload = match state.payload_if_unchanged(data) {
+            Some(payload) if !state.is_modified() => payload.text(py),
+            _ => None,
+        };
+        save.set_cookie(session, permanent, |now, token| match payload {
+            Some(payload) => {
+                token::reseal(native.codec.keyring(), payload, now, token);
+                Ok(Coverage::Native)
+            }
+            None => native.codec.seal(data, now, token),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The session object: a dict that fills itself when it is first used, and knows whether it changed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::intern;
@@ -12,7 +12,8 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use super::base::DictMethod;
 use super::redis_session;
 use super::redis_source::RecordSource;
-use super::secure_cookie::SealedCookie;
+use super::secure_cookie::{Payload, SealedCookie};
+use super::states::dict_state;
 
 /// What stands in the dict until it is loaded. C code that looks at a dict's size before it calls
 /// any method (`json.dumps` does) takes an empty one for the truth; this keeps it from being empty.
@@ -60,6 +61,8 @@ pub(crate) struct Session {
     modified: AtomicBool,
     /// What the dict is to be filled from; None once it is.
     source: Mutex<Option<Source>>,
+    /// The payload that the dict was filled from, and the state that it had then.
+    payload: OnceLock<(Payload, u64)>,
 }
 
 /// What a session is filled from when it is first used.
@@ -132,6 +135,7 @@ impl Session {
             accessed: AtomicBool::new(false),
             modified: AtomicBool::new(false),
             source: Mutex::new(None),
+            payload: OnceLock::new(),
         }
     }
 
@@ -166,6 +170,13 @@ impl Session {
             .map(|source| source.clone_ref(py))
     }
 
+    /// The payload that the dict was filled from, if the dict is in the state that it had then: not even code that goes
+    /// past the session's own methods has changed it.
+    pub(super) fn payload_if_unchanged(&self, dict: &Bound<'_, PyDict>) -> Option<&Payload> {
+        let (payload, state) = self.payload.get()?;
+        (dict_state(dict) == Some(*state)).then_some(payload)
+    }
+
     /// The dict itself, loaded.
     #[inline]
     pub(super) fn dict<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, PyDict>> {
@@ -183,8 +194,14 @@ impl Session {
         match slf.get().source(slf.py()) {
             None => Ok(()),
             Some(Source::Cookie(cookie)) => {
-                let data = cookie.decode(slf.py())?;
-                Self::fill(slf, data.as_ref(), || ())
+                let (data, payload) = cookie.decode(slf.py())?.unzip();
+                Self::fill(slf, data.as_ref(), || {
+                    if let Some(payload) = payload.flatten()
+                        && let Some(state) = dict_state(slf.as_super())
+                    {
+                        let _ = slf.get().payload.set((payload, state));
+                    }
+                })
             }
             Some(Source::Record(record)) => redis_session::load(slf, &record),
         }

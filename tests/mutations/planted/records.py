@@ -94,8 +94,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/store/scripts.rs",
-                "redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[4])\n",
-                "redis.call('SET', KEYS[1], ARGV[2])\n",
+                "  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[4])\n",
+                "  redis.call('SET', KEYS[1], ARGV[2])\n",
             ),
         ),
         ("tests/store.rs::what_stands_in_the_server_is_the_record_and_its_expiry",),

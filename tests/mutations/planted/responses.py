@@ -129,6 +129,28 @@ MUTATIONS = (
         ("tests/test_permanent.py::test_canonical",),
     ),
     Mutation(
+        "a permanent session that changed without a word is sealed as it came",
+        (
+            Edit(
+                "src/py/session.rs",
+                "        (dict_state(dict) == Some(*state)).then_some(payload)",
+                "        (dict_state(dict) != Some(0) && *state != 0).then_some(payload)",
+            ),
+        ),
+        ("tests/test_permanent.py::test_changes_behind_its_back",),
+    ),
+    Mutation(
+        "a permanent session that changed within an item is sealed as it came",
+        (
+            Edit(
+                "src/py/decode.rs",
+                "                self.is_flat = false;\n",
+                "",
+            ),
+        ),
+        ("tests/test_permanent.py::test_changes_behind_its_back",),
+    ),
+    Mutation(
         "a record's expiry does not slide",
         (
             Edit(
