@@ -1,6 +1,7 @@
 //! A session id: drawn, checked, signed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use memchr::memrchr;
 
@@ -21,7 +22,7 @@ const LONGEST: usize = 256;
 /// Nothing else can be one, so whoever holds a `Sid` may send it to a store. Whoever holds its text holds the session:
 /// it is shown by nothing but [`as_str`](Sid::as_str).
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Sid(Box<str>);
+pub struct Sid(Arc<str>);
 
 /// Whether a byte may stand in an id.
 const OF_IDS: [bool; 256] = {

@@ -354,8 +354,8 @@ impl<'py> Save<'_, 'py> {
         with_vary: Option<Headers<'py>>,
     ) -> PyResult<()> {
         let value = match &self.settings.signer {
-            None => sid.as_str().to_owned(),
-            Some(keyring) => sid.signed(keyring),
+            None => Cow::Borrowed(sid.as_str()),
+            Some(keyring) => Cow::Owned(sid.signed(keyring)),
         };
         let py = self.session.py();
         let (headers, vary) = match with_vary {
@@ -376,7 +376,7 @@ impl<'py> Save<'_, 'py> {
             }
             .write(value.as_bytes(), expires.as_deref(), vary);
         }
-        let arguments = (self.app, self.session, self.response, value);
+        let arguments = (self.app, self.session, self.response, value.as_ref());
         self.interface
             .call_method1(intern!(py, "_set_cookie"), arguments)?;
         Ok(())

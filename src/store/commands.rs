@@ -30,20 +30,24 @@ impl Commands {
         self.bytes.reserve(FRAME + size);
         self.append_length(b"*", words.len());
         for word in words {
-            self.append_length(b"\r\n$", word.len());
-            self.bytes.extend_from_slice(b"\r\n");
+            self.append_length(b"$", word.len());
             self.bytes.extend_from_slice(word);
+            self.bytes.extend_from_slice(b"\r\n");
         }
-        self.bytes.extend_from_slice(b"\r\n");
         self.count += 1;
         self
     }
 
+    #[inline]
     fn append_length(&mut self, mark: &[u8], length: usize) {
-        self.bytes.extend_from_slice(mark);
         let mut digits = itoa::Buffer::new();
-        self.bytes
-            .extend_from_slice(digits.format(length).as_bytes());
+        let digits = digits.format(length).as_bytes();
+        let mut head = [0; 32];
+        let end = mark.len() + digits.len();
+        head[..mark.len()].copy_from_slice(mark);
+        head[mark.len()..end].copy_from_slice(digits);
+        head[end..end + 2].copy_from_slice(b"\r\n");
+        self.bytes.extend_from_slice(&head[..end + 2]);
     }
 
     /// What is sent.
