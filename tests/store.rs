@@ -286,6 +286,34 @@ impl Waiter for Trap<'_> {
 }
 
 #[test]
+fn an_operation_that_comes_too_late_costs_no_connection() {
+    let server = Server::start();
+    let store = RedisStore::new(server.tcp(), 1);
+    store.create(b"k", b"1", hour(), &call()).unwrap();
+    let connections = || {
+        let redis::Value::BulkString(told) = server.ask(&["INFO", "stats"]) else {
+            panic!("a text");
+        };
+        let told = String::from_utf8(told).unwrap();
+        let mut lines = told.lines();
+        let number = lines.find_map(|line| line.strip_prefix("total_connections_received:"));
+        number.unwrap().parse::<usize>().unwrap()
+    };
+    // Asking may open connections of its own.
+    let asking = connections();
+    let before = connections();
+    let asking = before - asking;
+    let late = Call {
+        deadline: Deadline::after(Duration::ZERO),
+        waiter: &PollWaiter,
+    };
+    let timed_out = StoreError::Unreachable(Unreachable::TimedOut);
+    assert_eq!(store.load(b"k", None, &late).err(), Some(timed_out));
+    is(load(&store, b"k"), Loaded::Record(b"1".to_vec()));
+    assert_eq!(connections(), before + asking);
+}
+
+#[test]
 fn an_interrupted_exchange_ends_its_connection() {
     let server = Server::start();
     let store = RedisStore::new(server.tcp(), 1);

@@ -75,7 +75,11 @@ impl RedisStore {
                 Err(failure) if failure.hung_up && *repeat == Repeat::Unused => {
                     *repeat = Repeat::Used;
                 }
-                Err(failure) => return Err(failure.error),
+                Err(failure) => {
+                    // Kept if the deadline had passed before anything was sent.
+                    self.pool.put(idle);
+                    return Err(failure.error);
+                }
             }
         }
         let mut connection = self.pool.open(call)?;
