@@ -13,12 +13,6 @@ MUTATIONS = (
                 "        self.clean = true;",
             ),
             Edit(
-                "src/store/redis.rs",
-                "Err(failure) => return Err(failure.error),",
-                "Err(failure) => {\n                    self.pool.put(idle);\n"
-                "                    return Err(failure.error);\n                }",
-            ),
-            Edit(
                 "src/store/connection.rs",
                 "self.clean && self.stream.is_quiet()",
                 "self.clean",
