@@ -36,7 +36,7 @@ end
 ";
 
 /// What comes first where a record is replaced: as a rule it is the expected one, which needs none of what follows. A
-/// fifteenth of the script's time.
+/// twentieth of the script's time.
 const REPLACE_AT_ONCE: &str = "\
 if redis.pcall('GET', KEYS[1]) == ARGV[3] then
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[4])

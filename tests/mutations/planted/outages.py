@@ -10,7 +10,7 @@ MUTATIONS = (
             Edit(
                 "src/py/redis_save.rs",
                 "Err(error) if is_of_store(py, &error) => return Ok(()),",
-                "Err(error) if is_of_store(py, &error) => return self.set_cookie(&sid, Permanent::Yes),",
+                "Err(error) if is_of_store(py, &error) => return self.set_cookie(&sid, Permanent::Yes, None),",
             ),
         ),
         ("tests/redis/test_failures_outage.py::test_a_view_that_ignores_its_session_goes_on",),
