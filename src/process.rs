@@ -1,7 +1,7 @@
 //! Which process this is, without a system call each time it matters.
 //!
 //! A session's way to its store asks a dozen times, because whatever waits may wait across a fork; the C library has asked
-//! the system each time since it stopped to remember the answer (glibc 2.25). Here, the answer is forgotten by the
+//! the system each time since it stopped remembering the answer (glibc 2.25). Here, the answer is forgotten by the
 //! handler that `fork` runs in each child, before anything else of it does. A child that is made past `fork`, by the bare
 //! system call, has no handlers: no Python program goes on in one.
 
