@@ -204,25 +204,18 @@ impl Template {
         })
     }
 
-    /// The length in bytes of the text for a value and a date of these lengths.
-    pub fn len(&self, value: usize, expires: Option<usize>) -> usize {
-        let tail = self
-            .tail
-            .as_ref()
-            .map_or(0, |tail| expires.unwrap_or(0).saturating_add(tail.len()));
-        (self.head.len() + self.middle.len())
-            .saturating_add(value)
-            .saturating_add(tail)
+    /// Appends what stands before the value to `out`.
+    ///
+    /// The caller appends the value, which goes in as it is: it must be text that `dump_cookie` would not have quoted, as
+    /// every token is. Then comes [`close`](Template::close).
+    pub fn open(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
     }
 
-    /// Appends the text for this value and date to `out`.
+    /// Appends what stands after the value to `out`.
     ///
-    /// `value` goes in as it is: it must be text that `dump_cookie` would not have quoted, which every token is.
     /// `expires` is the date as [`http_date`] writes it; a template made without a date ignores it.
-    pub fn write(&self, value: &[u8], expires: Option<&str>, out: &mut Vec<u8>) {
-        out.reserve(self.len(value.len(), expires.map(str::len)));
-        out.extend_from_slice(&self.head);
-        out.extend_from_slice(value);
+    pub fn close(&self, expires: Option<&str>, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.middle);
         if let Some(tail) = &self.tail {
             out.extend_from_slice(expires.unwrap_or_default().as_bytes());

@@ -55,19 +55,7 @@ pub fn write_i64(number: i64, out: &mut Vec<u8>) {
 
 /// Appends an integer in decimal.
 pub fn write_u64(number: u64, out: &mut Vec<u8>) {
-    // 20 digits hold any 64-bit number.
-    let mut digits = [0; 20];
-    let mut first = digits.len();
-    let mut rest = number;
-    for place in digits.iter_mut().rev() {
-        *place = b"0123456789"[(rest % 10) as usize];
-        first -= 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[first..]);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends a float as `json.dumps` does: `float.__repr__`, and `NaN`, `Infinity`, `-Infinity`.

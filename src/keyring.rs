@@ -106,7 +106,7 @@ impl Keyring {
             return false;
         }
         let claimed = &*claimed;
-        with_keys!(self, keys => keys.iter().rev().any(|key| mac(key, message).ct_eq(claimed).into()))
+        with_keys!(self, keys => keys.iter().rev().any(|key| is_same(&mac(key, message), claimed)))
     }
 
     /// The length in bytes of every signature's text.
@@ -129,6 +129,14 @@ impl fmt::Debug for Keyring {
         let count = with_keys!(self, keys => keys.len());
         f.debug_struct("Keyring").field("keys", &count).finish()
     }
+}
+
+/// Whether two signatures are the same, in a time that does not tell how much of them is.
+fn is_same(computed: &[u8], claimed: &[u8]) -> bool {
+    // `ct_eq` of slices has the compiler look at each byte by itself, which takes as long as one of SHA-1's blocks.
+    let pairs = computed.iter().zip(claimed);
+    let difference = pairs.fold(0, |all, (a, b)| all | (a ^ b));
+    computed.len() == claimed.len() && difference.ct_eq(&0_u8).into()
 }
 
 /// The key that signs.

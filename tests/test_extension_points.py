@@ -12,6 +12,7 @@ import pytest
 from flask.json.tag import JSONTag
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import session_json_serializer
+from flask.sessions import SessionMixin
 from itsdangerous import URLSafeTimedSerializer
 
 from .flavours import BOTH
@@ -178,6 +179,7 @@ SAME: dict[str, dict[str, Any]] = {
     "expiration as a number": {"get_expiration_time": lambda self, app, session: 1_800_000_000},
     "null session": {"make_null_session": lambda self, app: None, "salt": "s"},
     "all are null": {"is_null_session": lambda self, session: True},
+    "all are of the null class": {"null_session_class": SessionMixin},
     "pickle based": {"pickle_based": True, "salt": "s"},
     "by a property": {"salt": property(lambda self: "computed")},
     "by slots": {"__getattribute__": lambda self, name: object.__getattribute__(self, name),

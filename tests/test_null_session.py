@@ -6,6 +6,8 @@ from typing import Any
 import flask
 import pytest
 from flask.sessions import NullSession
+from flask.sessions import SessionInterface
+from flask.sessions import SessionMixin
 
 from .describe import raised
 from .flavours import BOTH
@@ -69,3 +71,48 @@ def test_own_null_session_class(flavour: Flavour) -> None:
     app = session_app(flavour.interface(null_session_class=Mine), SECRET_KEY=None)
     with app.test_request_context("/"):
         assert isinstance(flask.session, Mine)
+
+
+def test_asked_directly(flavour: Flavour) -> None:
+    interface = flavour.interface()
+    for session, null in [
+        (interface.session_class(), False),
+        (NullSession(), True),
+        (type("Own", (interface.session_class,), {})(), False),
+        ({}, False),
+        (None, False),
+    ]:
+        assert interface.is_null_session(session) is null
+        assert interface.is_null_session(obj=session) is null
+    with pytest.raises(TypeError):
+        interface.is_null_session()
+
+
+class AllAreNull(SessionInterface):
+    """Comes after both classes in line, and before the one that they inherit the question from."""
+
+    def is_null_session(self, obj: object) -> bool:
+        return True
+
+
+def test_answered_by_another_base(flavour: Flavour) -> None:
+    class Own(flavour.interface_class, AllAreNull):  # type: ignore[misc,name-defined]
+        pass
+
+    assert Own().is_null_session(Own.session_class()) is True
+
+
+@pytest.mark.parametrize("name", ["is_null_session", "null_session_class"])
+def test_changed_on_the_base_of_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After requests that were answered as it is shipped, and before more of them."""
+    changed = {"is_null_session": lambda self, obj: True, "null_session_class": SessionMixin}
+    results = []
+    for flavour in BOTH:
+        app = session_app(flavour.interface())
+        seen = run(app, ["/write"])
+        with monkeypatch.context() as patch:
+            patch.setattr(SessionInterface, name, changed[name])
+            seen += run(app, ["/write"])
+        results.append(seen + run(app, ["/write"]))
+    assert results[0] == results[1]
+    assert [bool(answer.header("Set-Cookie")) for answer in results[0]] == [True, False, True]

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::clock;
-use super::decode::{Decoded, Decoder, Proportion};
+use super::decode::{Decoded, Decoder, Items, Proportion};
 use super::encode::{self, Coverage};
 use super::stock::Stock;
 use super::text::ascii;
@@ -58,8 +58,8 @@ impl TokenCodec {
         Ok(coverage)
     }
 
-    /// What a token holds, and whether its payload is what [`TokenCodec::seal`] would write for as long as the dict is in
-    /// this very state. None for one that is not accepted, for whatever reason.
+    /// What a token holds, and whether its payload is what [`TokenCodec::seal`] would write of a dict with these items for as
+    /// long as that is in this very state. None for one that is not accepted, for whatever reason.
     pub(super) fn open<'py>(
         &self,
         py: Python<'py>,
@@ -67,7 +67,7 @@ impl TokenCodec {
         now: u64,
         max_age: i64,
         decoder: &Decoder<'_, 'py>,
-    ) -> PyResult<Option<(Bound<'py, PyDict>, bool)>> {
+    ) -> PyResult<Option<(Items<'py>, bool)>> {
         let mut text = Vec::new();
         let opened = token::open(&self.keyring, token, now, max_age, INFLATE_CAP, &mut text);
         let (proportion, stays_plain) = match opened {
@@ -86,7 +86,7 @@ impl TokenCodec {
             }
         };
         let opened = decoder.decode(py, &text, proportion)?;
-        Ok(opened.map(|Decoded { data, is_flat }| (data, stays_plain && is_flat)))
+        Ok(opened.map(|Decoded { items, is_flat }| (items, stays_plain && is_flat)))
     }
 }
 
@@ -157,14 +157,25 @@ impl TokenCodec {
         };
         match octets(token) {
             Ok(token) => {
-                let opened = self.open(py, token, now, max_age, &decoder)?;
-                Ok(opened.map(|(data, _)| data))
+                let Some((items, _)) = self.open(py, token, now, max_age, &decoder)? else {
+                    return Ok(None);
+                };
+                let data = PyDict::new(py);
+                put(&data, items)?;
+                Ok(Some(data))
             }
             // Lone surrogates: no token has any.
             Err(_) if token.is_instance_of::<PyString>() => Ok(None),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Puts the items of a decoded text into a dict.
+pub(super) fn put(dict: &Bound<'_, PyDict>, items: Items<'_>) -> PyResult<()> {
+    items
+        .into_iter()
+        .try_for_each(|(key, value)| dict.set_item(key, value))
 }
 
 /// Whether Flask's decoder may need more memory for this text than a session is worth.

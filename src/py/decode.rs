@@ -87,9 +87,13 @@ pub(super) enum Proportion {
     KeptByNative,
 }
 
+/// The items of an object, in their order. A key may be there more than once: the last one counts.
+pub(super) type Items<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>;
+
 /// What a text holds.
 pub(super) struct Decoded<'py> {
-    pub data: Bound<'py, PyDict>,
+    /// Not in a dict yet: there is one that waits for them.
+    pub items: Items<'py>,
     /// Whether every value is text, a number, a boolean or None: nothing of it changes but by way of the dict.
     pub is_flat: bool,
 }
@@ -114,22 +118,23 @@ impl<'py> Decoder<'_, 'py> {
         text: &[u8],
         proportion: Proportion,
     ) -> PyResult<Option<Decoded<'py>>> {
-        let (value, is_flat) = match self.natively(py, text)? {
-            Some((value, is_flat)) => (value.cast_into_exact::<PyDict>().ok(), is_flat),
-            None => match (proportion, std::str::from_utf8(text)) {
-                (Proportion::Kept, Ok(text)) => (self.with_flask(py, text)?, false),
-                _ => (None, false),
-            },
+        if let Some(decoded) = self.natively(py, text)? {
+            return Ok(Some(decoded));
+        }
+        let (Proportion::Kept, Ok(text)) = (proportion, std::str::from_utf8(text)) else {
+            return Ok(None);
         };
-        Ok(value.map(|data| Decoded { data, is_flat }))
+        let Some(data) = self.with_flask(py, text)? else {
+            return Ok(None);
+        };
+        Ok(Some(Decoded {
+            items: items_of(&data)?,
+            is_flat: false,
+        }))
     }
 
-    /// The value, and whether it is flat. None for text that native code does not read.
-    fn natively(
-        &self,
-        py: Python<'py>,
-        text: &[u8],
-    ) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
+    /// None for text that native code does not read.
+    fn natively(&self, py: Python<'py>, text: &[u8]) -> PyResult<Option<Decoded<'py>>> {
         let mut builder = Builder {
             py,
             keys: KeyCache::take(),
@@ -137,8 +142,11 @@ impl<'py> Decoder<'_, 'py> {
             reader: Reader::new(text),
             is_flat: true,
         };
-        match builder.value(0) {
-            Ok(value) if builder.reader.is_at_end() => Ok(Some((value, builder.is_flat))),
+        match builder.items() {
+            Ok(items) if builder.reader.is_at_end() => Ok(Some(Decoded {
+                items,
+                is_flat: builder.is_flat,
+            })),
             Err(Unread::Raised(error)) if !error.is_instance_of::<PyException>(py) => {
                 // A `KeyboardInterrupt` or its like, raised while a value was built: not ours to
                 // swallow.
@@ -161,6 +169,13 @@ impl<'py> Decoder<'_, 'py> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The items of a decoded object. (JSON has no other keys than text.)
+fn items_of<'py>(data: &Bound<'py, PyDict>) -> PyResult<Items<'py>> {
+    data.iter()
+        .map(|(key, value)| Ok((key.cast_into::<PyString>()?, value)))
+        .collect()
 }
 
 /// Why a text is left to Flask's decoder.
@@ -193,6 +208,27 @@ struct Builder<'t, 'py> {
 }
 
 impl<'py> Builder<'_, 'py> {
+    /// The items of the object that the whole text is. A text of another kind is left to Flask's decoder.
+    fn items(&mut self) -> Result<Items<'py>, Unread> {
+        let Some(Token::Object) = self.reader.value() else {
+            return Err(Unread::Foreign);
+        };
+        let mut items = Vec::with_capacity(8);
+        let mut tag = None;
+        while let Some(key) = self.key(items.len(), &mut tag)? {
+            items.push((key, self.value(1)?));
+        }
+        let Some(tag) = tag else {
+            return Ok(items);
+        };
+        let dict = PyDict::new(self.py);
+        for (key, value) in &items {
+            dict.set_item(key, value)?;
+        }
+        let value = self.untagged(tag, dict, items.len())?;
+        Ok(items_of(value.cast_exact::<PyDict>()?)?)
+    }
+
     fn value(&mut self, depth: usize) -> Result<Bound<'py, PyAny>, Unread> {
         let py = self.py;
         Ok(match self.reader.value().ok_or(Unread::Foreign)? {
@@ -208,7 +244,7 @@ impl<'py> Builder<'_, 'py> {
                 self.array(depth + 1)?
             }
             Token::Object => {
-                self.is_flat &= depth == 0;
+                self.is_flat = false;
                 self.object(depth + 1)?
             }
         })
@@ -240,28 +276,51 @@ impl<'py> Builder<'_, 'py> {
         let dict = PyDict::new(self.py);
         let mut tag = None;
         let mut index = 0;
-        while let Next::One(text) = self.reader.key(index).ok_or(Unread::Foreign)? {
-            let key = match text {
-                Text::Ascii(text) => self.keys.key(self.py, text)?,
-                text => self.text(text)?,
-            };
-            if index == 0 {
-                tag = Tag::of(key.to_str()?);
-            }
+        while let Some(key) = self.key(index, &mut tag)? {
             dict.set_item(key, self.value(depth)?)?;
             index += 1;
         }
-        if let Some(tag) = tag
-            && dict.len() == 1
-        {
-            // The same key over again is one item: nothing that Flask writes.
-            let stands = index == 1 && self.tags.is_none_or(|tags| tags.keys_unchanged(self.py));
-            return match dict.iter().next() {
-                Some((_, value)) if stands => untag(tag, &value),
-                _ => Err(Unread::Foreign),
-            };
+        match tag {
+            Some(tag) => self.untagged(tag, dict, index),
+            None => Ok(dict.into_any()),
         }
-        Ok(dict.into_any())
+    }
+
+    /// The next key of an object of which `index` items were read; whether the first one is a tag.
+    fn key(
+        &mut self,
+        index: usize,
+        tag: &mut Option<Tag>,
+    ) -> Result<Option<Bound<'py, PyString>>, Unread> {
+        let Next::One(text) = self.reader.key(index).ok_or(Unread::Foreign)? else {
+            return Ok(None);
+        };
+        let key = match text {
+            Text::Ascii(text) => self.keys.key(self.py, text)?,
+            text => self.text(text)?,
+        };
+        if index == 0 {
+            *tag = Tag::of(key.to_str()?);
+        }
+        Ok(Some(key))
+    }
+
+    /// What an object stands for whose first key is a tag, and of which so many items were read.
+    fn untagged(
+        &self,
+        tag: Tag,
+        dict: Bound<'py, PyDict>,
+        items: usize,
+    ) -> Result<Bound<'py, PyAny>, Unread> {
+        if dict.len() != 1 {
+            return Ok(dict.into_any());
+        }
+        // The same key over again is one item: nothing that Flask writes.
+        let stands = items == 1 && self.tags.is_none_or(|tags| tags.keys_unchanged(self.py));
+        match dict.iter().next() {
+            Some((_, value)) if stands => untag(tag, &value),
+            _ => Err(Unread::Foreign),
+        }
     }
 }
 

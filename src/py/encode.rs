@@ -86,23 +86,7 @@ struct Encoder<'o> {
 impl Encoder<'_> {
     /// Types are compared exactly: a subclass may override anything, and Flask asks its methods.
     fn value(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<(), Stop> {
-        if let Ok(text) = value.cast_exact::<PyString>() {
-            return self.text(text);
-        }
-        if let Ok(boolean) = value.cast_exact::<PyBool>() {
-            self.out
-                .extend_from_slice(if boolean.is_true() { b"true" } else { b"false" });
-            return Ok(());
-        }
-        if value.is_none() {
-            self.out.extend_from_slice(b"null");
-            return Ok(());
-        }
-        if let Ok(integer) = value.cast_exact::<PyInt>() {
-            return self.integer(integer);
-        }
-        if let Ok(float) = value.cast_exact::<PyFloat>() {
-            json::write_f64(float.value(), self.out);
+        if self.scalar(value)? {
             return Ok(());
         }
         if depth >= MAX_DEPTH {
@@ -120,6 +104,25 @@ impl Encoder<'_> {
             });
         }
         self.leaf_with_tag(value)
+    }
+
+    /// Writes text, a boolean, None or a number: whether it was one. No Python code runs.
+    fn scalar(&mut self, value: &Bound<'_, PyAny>) -> Result<bool, Stop> {
+        if let Ok(text) = value.cast_exact::<PyString>() {
+            self.text(text)?;
+        } else if let Ok(boolean) = value.cast_exact::<PyBool>() {
+            self.out
+                .extend_from_slice(if boolean.is_true() { b"true" } else { b"false" });
+        } else if value.is_none() {
+            self.out.extend_from_slice(b"null");
+        } else if let Ok(integer) = value.cast_exact::<PyInt>() {
+            self.integer(integer)?;
+        } else if let Ok(float) = value.cast_exact::<PyFloat>() {
+            json::write_f64(float.value(), self.out);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     fn leaf_with_tag(&mut self, value: &Bound<'_, PyAny>) -> Result<(), Stop> {
@@ -208,6 +211,12 @@ impl Encoder<'_> {
     }
 
     fn dict(&mut self, dict: &Bound<'_, PyDict>, depth: usize) -> Result<(), Stop> {
+        let start = self.out.len();
+        // One key may be a tag.
+        if dict.len() > 1 && self.dict_in_order(dict)? {
+            return Ok(());
+        }
+        self.out.truncate(start);
         let mut entries: Vec<(Bound<'_, PyString>, Bound<'_, PyAny>)> =
             Vec::with_capacity(dict.len());
         for (key, value) in dict.iter() {
@@ -247,5 +256,32 @@ impl Encoder<'_> {
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Writes a dict whose keys are in order and whose values are scalars, item by item: so is what was read from a cookie
+    /// and got no new key. Whether it was such a dict; a part of any other one is written.
+    fn dict_in_order(&mut self, dict: &Bound<'_, PyDict>) -> Result<bool, Stop> {
+        self.out.push(b'{');
+        let mut last: Option<Bound<'_, PyString>> = None;
+        for (key, value) in dict.iter() {
+            let Ok(key) = key.cast_into_exact::<PyString>() else {
+                return Ok(false);
+            };
+            let text = key.to_str().map_err(|_| Stop::AskFlask)?;
+            if let Some(last) = &last {
+                if last.to_str().map_err(|_| Stop::AskFlask)? >= text {
+                    return Ok(false);
+                }
+                self.out.push(b',');
+            }
+            json::write_str(text, self.out);
+            self.out.push(b':');
+            if !self.scalar(&value)? {
+                return Ok(false);
+            }
+            last = Some(key);
+        }
+        self.out.push(b'}');
+        Ok(true)
     }
 }

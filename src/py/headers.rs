@@ -2,6 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::stock::Stock;
@@ -38,7 +39,7 @@ impl<'py> Headers<'py> {
         let py = self.list.py();
         let (vary, cookie) = (intern!(py, "Vary"), intern!(py, "Cookie"));
         match self.find_vary() {
-            Vary::Absent => self.list.append((vary, cookie)),
+            Vary::Absent => self.list.append(field(py)?),
             Vary::HasCookie => Ok(()),
             Vary::Tokens(index, tokens) => {
                 let merged = format!("{tokens}, Cookie");
@@ -58,7 +59,7 @@ impl<'py> Headers<'py> {
             let Ok(header) = header.cast_exact::<PyTuple>() else {
                 return Vary::Other;
             };
-            let (Ok(name), Ok(value)) = (header.get_item(0), header.get_item(1)) else {
+            let Ok(name) = header.get_borrowed_item(0) else {
                 return Vary::Other;
             };
             let Some(name) = text(&name) else {
@@ -67,6 +68,9 @@ impl<'py> Headers<'py> {
             if !name.eq_ignore_ascii_case("vary") {
                 continue;
             }
+            let Ok(value) = header.get_borrowed_item(1) else {
+                return Vary::Other;
+            };
             let Some(value) = text(&value) else {
                 return Vary::Other;
             };
@@ -78,6 +82,16 @@ impl<'py> Headers<'py> {
         }
         found
     }
+}
+
+/// `("Vary", "Cookie")`: the same one in every response.
+fn field(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
+    static FIELD: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    let field = FIELD.get_or_try_init(py, || {
+        let field = (intern!(py, "Vary"), intern!(py, "Cookie"));
+        field.into_pyobject(py).map(Bound::unbind)
+    })?;
+    Ok(field.bind(py))
 }
 
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {

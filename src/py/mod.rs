@@ -13,6 +13,7 @@ mod errors;
 mod headers;
 mod key_cache;
 mod msgspec_types;
+mod null_sessions;
 mod plan;
 mod record_codec;
 mod record_decode;

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::backend::Backend;
 use super::errors::contained;
+use super::null_sessions::NullSessions;
 use super::redis_save::Save;
 use super::redis_session::{self, RedisSession};
 use super::redis_settings::{Current, RedisSettings, RedisSettingsKept};
@@ -27,6 +28,7 @@ pub(crate) struct RedisInterface {
     options: OnceLock<Options>,
     settings: RedisSettingsKept,
     requests: Verdicts,
+    null_sessions: NullSessions,
     pub(super) responses: Verdicts,
 }
 
@@ -67,6 +69,7 @@ impl RedisInterface {
             options: OnceLock::new(),
             settings: RedisSettingsKept::new(),
             requests: Verdicts::new(),
+            null_sessions: NullSessions::new(),
             responses: Verdicts::new(),
         }
     }
@@ -134,6 +137,16 @@ impl RedisInterface {
         request: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, Session>>> {
         contained(|| Self::open(slf, app, request))
+    }
+
+    /// As Flask's: whether the session is one that cannot be saved, for want of a secret key.
+    #[pyo3(signature = (obj))]
+    fn is_null_session<'py>(
+        slf: &Bound<'py, Self>,
+        obj: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let own = &Stock::get(slf.py())?.redis_session;
+        slf.get().null_sessions.ask(slf, obj, own)
     }
 
     /// Writes to the store what the request changed, and to the response Vary, Set-Cookie or neither.

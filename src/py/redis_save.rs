@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::clock;
+use super::encode::Coverage;
 use super::errors::is_of_store;
 use super::headers::Headers;
 use super::redis::RedisInterface;
@@ -368,13 +369,17 @@ impl<'py> Save<'_, 'py> {
             && !has_own_set_cookie(self.response)?
             && let Ok(expires) = permanent.expires(clock::now(py)?, self.settings.lifetime_us)
         {
-            return SetCookie {
+            SetCookie {
                 response: self.response,
                 headers: &headers,
                 app: self.app,
                 texts,
             }
-            .write(value.as_bytes(), expires.as_deref(), vary);
+            .write(expires.as_deref(), vary, |out| {
+                out.extend_from_slice(value.as_bytes());
+                Ok(Coverage::Native)
+            })?;
+            return Ok(());
         }
         let arguments = (self.app, self.session, self.response, value.as_ref());
         self.interface

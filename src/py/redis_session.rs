@@ -116,7 +116,7 @@ pub(super) fn give_up(slf: &Bound<'_, RedisSession>) -> PyResult<()> {
     if slf.get().state().failure.take().is_none() {
         return Ok(());
     }
-    Session::fill(slf.as_super(), None, || slf.get().state().over = true)
+    Session::fill(slf.as_super(), |_| Ok(()), || slf.get().state().over = true)
 }
 
 fn settle(
@@ -125,22 +125,28 @@ fn settle(
     opened: PyResult<Opened<'_>>,
 ) -> PyResult<()> {
     match opened {
-        Ok(Opened::Session { data, sid, record }) => Session::fill(slf, Some(&data), || {
-            redis.get().state().origin = Some(Origin {
-                sid,
-                record,
-                baseline: None,
-            });
-        }),
+        Ok(Opened::Session { data, sid, record }) => Session::fill(
+            slf,
+            |dict| dict.update(data.as_mapping()),
+            || {
+                redis.get().state().origin = Some(Origin {
+                    sid,
+                    record,
+                    baseline: None,
+                });
+            },
+        ),
         Ok(Opened::New { permanent }) => {
-            let data = PyDict::new(slf.py());
-            if permanent {
-                data.set_item(intern!(slf.py(), "_permanent"), true)?;
-            }
-            Session::fill(slf, Some(&data), || ())
+            let put = |dict: &Bound<'_, PyDict>| {
+                if permanent {
+                    dict.set_item(intern!(dict.py(), "_permanent"), true)?;
+                }
+                Ok(())
+            };
+            Session::fill(slf, put, || ())
         }
         Err(error) => {
-            Session::fill(slf, None, || redis.get().state().over = true)?;
+            Session::fill(slf, |_| Ok(()), || redis.get().state().over = true)?;
             Err(error)
         }
     }

@@ -10,10 +10,11 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::clock;
 use super::cookie_settings::{CookieSettings, Texts};
-use super::decode::Decoder;
+use super::decode::{Decoder, Items};
 use super::encode::Coverage;
 use super::errors::contained;
 use super::headers::Headers;
+use super::null_sessions::NullSessions;
 use super::plan::{Native, Plan, Plans};
 use super::session::{Session, Source};
 use super::set_cookie::{Permanent, SetCookie, Vary, has_own_set_cookie};
@@ -31,6 +32,7 @@ use crate::token;
 pub(crate) struct SecureCookieInterface {
     plans: Plans,
     cookies: CookieSettings,
+    null_sessions: NullSessions,
 }
 
 /// A session cookie that nobody has looked at yet: the Cookie header that holds it, and what opens it.
@@ -52,7 +54,7 @@ impl SealedCookie {
     pub(super) fn decode<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<Option<(Bound<'py, PyDict>, Option<Payload>)>> {
+    ) -> PyResult<Option<(Items<'py>, Option<Payload>)>> {
         contained(|| {
             let Some(native) = self.plan.native() else {
                 return Ok(None);
@@ -73,12 +75,12 @@ impl SealedCookie {
             let opened = native
                 .codec
                 .open(py, &token, now, native.max_age, &decoder)?;
-            Ok(opened.map(|(data, is_what_we_write)| {
+            Ok(opened.map(|(items, is_what_we_write)| {
                 let payload = match &token {
                     Cow::Borrowed(token) if is_what_we_write => self.payload(py, header, token),
                     _ => None,
                 };
-                (data, payload)
+                (items, payload)
             }))
         })
     }
@@ -128,6 +130,7 @@ impl SecureCookieInterface {
         Self {
             plans: Plans::new(),
             cookies: CookieSettings::new(),
+            null_sessions: NullSessions::new(),
         }
     }
 
@@ -145,6 +148,16 @@ impl SecureCookieInterface {
                 slf.call_method1(intern!(slf.py(), "_open_with_flask"), (app, request))
             }
         }
+    }
+
+    /// As Flask's: whether the session is one that cannot be saved, for want of a secret key.
+    #[pyo3(signature = (obj))]
+    fn is_null_session<'py>(
+        slf: &Bound<'py, Self>,
+        obj: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let own = &Stock::get(slf.py())?.session;
+        slf.get().null_sessions.ask(slf, obj, own)
     }
 
     /// As Flask's: Vary, Set-Cookie or neither, as the session was used.
@@ -208,9 +221,6 @@ impl SecureCookieInterface {
         }
         let session = session.cast::<Session>()?;
         let state = session.get();
-        if !this.plans.interface_is_shipped(slf)? {
-            return Ok(Answer::AskFlask);
-        }
         let untouched = state.is_untouched();
         let needs_no_cookie = if untouched {
             !state.source_may_be_permanent(py)
@@ -218,6 +228,9 @@ impl SecureCookieInterface {
             !state.is_modified() && Permanent::of(Session::dict(session)?)? == Permanent::No
         };
         if needs_no_cookie {
+            if !this.plans.interface_is_shipped(slf)? {
+                return Ok(Answer::AskFlask);
+            }
             return this.save_nothing(session, response);
         }
         let Some((plan, config)) = this.plans.current(slf.as_any(), app)? else {
@@ -397,10 +410,6 @@ impl<'py> Save<'_, 'py> {
         let Some(now) = clock::timestamp(clock) else {
             return Ok(Answer::AskFlask);
         };
-        let mut token = Vec::with_capacity(1024);
-        if seal(now, &mut token)? == Coverage::Flask {
-            return Ok(Answer::AskFlask);
-        }
         let Ok(expires) = permanent.expires(clock, self.native.lifetime_us) else {
             return Ok(Answer::AskFlask);
         };
@@ -409,14 +418,17 @@ impl<'py> Save<'_, 'py> {
         } else {
             Vary::After
         };
-        SetCookie {
+        let coverage = SetCookie {
             response: self.response,
             headers: &headers,
             app: self.app,
             texts: self.texts,
         }
-        .write(&token, expires.as_deref(), vary)?;
-        Ok(Answer::Native(()))
+        .write(expires.as_deref(), vary, |out| seal(now, out))?;
+        Ok(match coverage {
+            Coverage::Native => Answer::Native(()),
+            Coverage::Flask => Answer::AskFlask,
+        })
     }
 
     /// Whether the application context is this application's: the JSON provider that Flask's

@@ -10,6 +10,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::base::DictMethod;
+use super::codec;
 use super::redis_session;
 use super::redis_source::RecordSource;
 use super::secure_cookie::{Payload, SealedCookie};
@@ -194,8 +195,9 @@ impl Session {
         match slf.get().source(slf.py()) {
             None => Ok(()),
             Some(Source::Cookie(cookie)) => {
-                let (data, payload) = cookie.decode(slf.py())?.unzip();
-                Self::fill(slf, data.as_ref(), || {
+                let (items, payload) = cookie.decode(slf.py())?.unzip();
+                let put = |dict: &Bound<'_, PyDict>| codec::put(dict, items.unwrap_or_default());
+                Self::fill(slf, put, || {
                     if let Some(payload) = payload.flatten()
                         && let Some(state) = dict_state(slf.as_super())
                     {
@@ -207,10 +209,11 @@ impl Session {
         }
     }
 
-    /// Fills the dict with `data`, and does what belongs to it, unless another thread was first.
-    pub(super) fn fill(
-        slf: &Bound<'_, Self>,
-        data: Option<&Bound<'_, PyDict>>,
+    /// Fills the dict with what `put` puts into it, without running Python code, and does what belongs to it, unless another
+    /// thread was first.
+    pub(super) fn fill<'py>(
+        slf: &Bound<'py, Self>,
+        put: impl FnOnce(&Bound<'py, PyDict>) -> PyResult<()>,
         settle: impl FnOnce(),
     ) -> PyResult<()> {
         let this = slf.get();
@@ -226,9 +229,7 @@ impl Session {
             // None of this runs Python code: keys are exact str or plain values of other exact types,
             // and what leaves the dict is an interned str and None.
             dict.clear();
-            if let Some(data) = data {
-                dict.update(data.as_mapping())?;
-            }
+            put(dict)?;
             settle();
             this.loaded.store(true, Ordering::Release);
         }

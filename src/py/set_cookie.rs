@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::cookie_settings::Texts;
+use super::encode::Coverage;
 use super::headers::Headers;
 use super::stock::Stock;
 use super::text::ascii;
@@ -53,6 +54,9 @@ fn expiry(now: f64, lifetime_us: i128) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
+/// Bytes that a Set-Cookie is given from the start: most sessions', and what glibc keeps ready for a thread.
+const ROOM: usize = 1024;
+
 /// A response that is about to get the session's cookie, and how that cookie looks.
 pub(super) struct SetCookie<'a, 'py> {
     pub response: &'a Bound<'py, PyAny>,
@@ -74,29 +78,40 @@ pub(super) enum Vary {
 }
 
 impl SetCookie<'_, '_> {
-    /// Set-Cookie, and Vary where that says.
-    pub(super) fn write(&self, value: &[u8], expires: Option<&str>, vary: Vary) -> PyResult<()> {
+    /// Set-Cookie with the value that `write` appends, and Vary where that says. Nothing is done to the response where
+    /// `write` leaves the value to Flask.
+    pub(super) fn write(
+        &self,
+        expires: Option<&str>,
+        vary: Vary,
+        write: impl FnOnce(&mut Vec<u8>) -> PyResult<Coverage>,
+    ) -> PyResult<Coverage> {
         let template = match expires {
             None => &self.texts.session,
             Some(_) => &self.texts.dated,
         };
-        let length = template.len(value.len(), expires.map(str::len));
+        let mut text = Vec::with_capacity(ROOM);
+        template.open(&mut text);
+        let start = text.len();
+        if write(&mut text)? == Coverage::Flask {
+            return Ok(Coverage::Flask);
+        }
+        let end = text.len();
+        template.close(expires, &mut text);
         if vary == Vary::Before {
             self.headers.vary_on_cookie(self.response)?;
         }
-        if self.texts.limit == 0 || length <= self.texts.limit {
-            let mut text = Vec::with_capacity(length);
-            template.write(value, expires, &mut text);
+        if self.texts.limit == 0 || text.len() <= self.texts.limit {
             self.headers
                 .set_cookie(&ascii(self.response.py(), &text)?)?;
         } else {
             // werkzeug warns of the size, in its own words.
-            self.write_with_werkzeug(value, expires)?;
+            self.write_with_werkzeug(&text[start..end], expires)?;
         }
         if vary == Vary::After {
             self.headers.vary_on_cookie(self.response)?;
         }
-        Ok(())
+        Ok(Coverage::Native)
     }
 
     fn write_with_werkzeug(&self, value: &[u8], expires: Option<&str>) -> PyResult<()> {

@@ -47,6 +47,10 @@ pub(super) const APP_ATTRIBUTES: [&str; 5] = [
     "permanent_session_lifetime",
 ];
 
+/// The attributes of Flask's interfaces that tell a null session.
+pub(super) const NULL_SESSION_ATTRIBUTES: [&str; 3] =
+    ["__getattribute__", "is_null_session", "null_session_class"];
+
 /// The attributes of Flask's JSON provider that shape its output.
 pub(super) const JSON_ATTRIBUTES: [&str; 6] = [
     "__getattribute__",
@@ -105,11 +109,20 @@ impl Shipped {
 
     /// Whether `class` answers each of the attributes with what is shipped.
     pub(super) fn unchanged_in(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
+        Ok(self.are_answered(|name| class.getattr_opt(name))?
+            && class.is_subclass(self.class.bind(class.py()))?)
+    }
+
+    /// Whether `look_up` answers each of the attributes with what is shipped.
+    pub(super) fn are_answered<'py>(
+        &self,
+        look_up: impl Fn(&'static str) -> PyResult<Option<Bound<'py, PyAny>>>,
+    ) -> PyResult<bool> {
         if self.patched {
             return Ok(false);
         }
         for (name, shipped) in &self.attributes {
-            let same = match (class.getattr_opt(*name)?, shipped) {
+            let same = match (look_up(name)?, shipped) {
                 (Some(found), Some(shipped)) => found.is(shipped),
                 (None, None) => true,
                 _ => false,
@@ -118,7 +131,7 @@ impl Shipped {
                 return Ok(false);
             }
         }
-        class.is_subclass(self.class.bind(class.py()))
+        Ok(true)
     }
 }
 
@@ -151,6 +164,8 @@ pub(super) struct Stock {
     pub redis_interface: Shipped,
     /// `flask_session_rs.sessions.RedisSession`.
     pub redis_session: Py<PyType>,
+    /// `flask.sessions.SessionInterface`, in what tells a null session.
+    pub null_sessions: Shipped,
     pub app: Shipped,
     pub request: Shipped,
     pub response: Shipped,
@@ -207,6 +222,10 @@ impl Stock {
                 &HOOKS,
             )?,
             redis_session: class("flask_session_rs.sessions", "RedisSession")?.unbind(),
+            null_sessions: Shipped::of(
+                &class("flask.sessions", "SessionInterface")?,
+                &NULL_SESSION_ATTRIBUTES,
+            )?,
             app: Shipped::of(&class("flask", "Flask")?, &APP_ATTRIBUTES)?,
             request: Shipped::of(&class("flask", "Request")?, &REQUEST_ATTRIBUTES)?,
             response: Shipped::of(&class("flask", "Response")?, &RESPONSE_ATTRIBUTES)?,

@@ -28,9 +28,9 @@ impl Commands {
     pub(super) fn and(mut self, words: &[&[u8]]) -> Self {
         let size = words.iter().map(|word| word.len() + FRAME).sum::<usize>();
         self.bytes.reserve(FRAME + size);
-        self.append_length(b"*", words.len());
+        self.append_length(b'*', words.len());
         for word in words {
-            self.append_length(b"$", word.len());
+            self.append_length(b'$', word.len());
             self.bytes.extend_from_slice(word);
             self.bytes.extend_from_slice(b"\r\n");
         }
@@ -39,13 +39,13 @@ impl Commands {
     }
 
     #[inline]
-    fn append_length(&mut self, mark: &[u8], length: usize) {
+    fn append_length(&mut self, mark: u8, length: usize) {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(length).as_bytes();
         let mut head = [0; 32];
-        let end = mark.len() + digits.len();
-        head[..mark.len()].copy_from_slice(mark);
-        head[mark.len()..end].copy_from_slice(digits);
+        let end = 1 + digits.len();
+        head[0] = mark;
+        head[1..end].copy_from_slice(digits);
         head[end..end + 2].copy_from_slice(b"\r\n");
         self.bytes.extend_from_slice(&head[..end + 2]);
     }

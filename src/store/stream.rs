@@ -114,24 +114,20 @@ impl Stream {
         expecting: bool,
         call: &Call<'_>,
     ) -> Result<usize, Failure> {
-        if self.tls.is_none() {
+        let Some(tls) = &mut self.tls else {
             return self.receive_in_the_clear(buffer, expecting, call);
-        }
+        };
         let mut wait_first = expecting;
         loop {
-            if let Some(tls) = &mut self.tls
-                && let Some(count) = read_plaintext(tls, buffer)?
-            {
+            if let Some(count) = read_plaintext(tls, buffer)? {
                 return Ok(count);
             }
             if wait_first {
                 wait(&self.socket, self.process, Interest::Read, call)?;
             }
-            if let Some(tls) = &mut self.tls {
-                wait_first = !fill(tls, &self.socket)?;
-                // A key update wants an answer.
-                flush(tls, &self.socket, self.process, call)?;
-            }
+            wait_first = !fill(tls, &self.socket)?;
+            // A key update wants an answer.
+            flush(tls, &self.socket, self.process, call)?;
         }
     }
 

@@ -215,6 +215,22 @@ def test_open_and_save_that_call_super(server: RedisServer) -> None:
     assert seen == ["open", "null?", "save"]
 
 
+@pytest.mark.parametrize("where", ["class", "instance"])
+def test_a_null_class_that_all_sessions_are_of(server: RedisServer, where: str) -> None:
+    """Flask then asks for none of them to be saved."""
+
+    class Own(RedisSessionInterface):
+        pass
+
+    interface = Own(server.unix_url())
+    app = app_of(interface)
+    assert visit(app, "/set/1").header("Set-Cookie")
+    setattr(Own if where == "class" else interface, "null_session_class", SessionMixin)
+    kept = Store(server.client).all()
+    assert not visit(app, "/set/1").header("Set-Cookie")
+    assert Store(server.client).all() == kept
+
+
 def test_an_open_that_returns_none(server: RedisServer) -> None:
     class Own(RedisSessionInterface):
         def open_session(self, app: flask.Flask, request: flask.Request) -> t.Any:

@@ -9,7 +9,7 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/headers.rs",
-                "Vary::Absent => self.list.append((vary, cookie)),",
+                "Vary::Absent => self.list.append(field(py)?),",
                 "Vary::Absent => Ok(()),",
             ),
         ),
@@ -85,8 +85,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/set_cookie.rs",
-                "if self.texts.limit == 0 || length <= self.texts.limit {",
-                "if self.texts.limit == 0 || length > 0 {",
+                "if self.texts.limit == 0 || text.len() <= self.texts.limit {",
+                "if self.texts.limit == 0 || !text.is_empty() {",
             ),
         ),
         ("tests/test_contract.py::test_size_warning",),
@@ -144,8 +144,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/decode.rs",
-                "                self.is_flat = false;\n",
-                "",
+                "                self.is_flat = false;\n                self.array(",
+                "                self.array(",
             ),
         ),
         ("tests/test_permanent.py::test_changes_behind_its_back",),

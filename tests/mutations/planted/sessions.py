@@ -29,6 +29,40 @@ MUTATIONS = (
         ("tests/test_serialization.py::test_same_json",),
     ),
     Mutation(
+        "keys that are not in order are written as they come",
+        (
+            Edit(
+                "src/py/encode.rs",
+                "                    return Ok(false);\n                }\n                self.out.push(b',');",
+                "                    self.out.push(b' ');\n                }\n                self.out.push(b',');",
+            ),
+        ),
+        ("tests/test_serialization.py::test_same_json",),
+    ),
+    Mutation(
+        "another class that comes next in line is not asked for null sessions",
+        (
+            Edit(
+                "src/py/null_sessions.rs",
+                'if name == "is_null_session" {\n                next.getattr_opt(name)',
+                'if name == "is_null_session" {\n                next.getattr_opt("null_session_class")?;\n'
+                '                py.import("flask.sessions")?.getattr("SessionInterface")?.getattr_opt(name)',
+            ),
+        ),
+        ("tests/test_null_session.py::test_answered_by_another_base",),
+    ),
+    Mutation(
+        "a class of null sessions on the interface object itself is not seen",
+        (
+            Edit(
+                "src/py/null_sessions.rs",
+                '!attributes.is_empty() && attributes.contains(intern!(py, "null_session_class"))?',
+                'attributes.len() > 9 && attributes.contains(intern!(py, "null_session_class"))?',
+            ),
+        ),
+        ("tests/redis/test_hooks.py::test_a_null_class_that_all_sessions_are_of",),
+    ),
+    Mutation(
         "what only looks like a tag is read as one",
         (
             Edit(

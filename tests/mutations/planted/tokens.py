@@ -36,8 +36,8 @@ MUTATIONS = (
             ),
             Edit(
                 "src/keyring.rs",
-                "mac(key, message).ct_eq(claimed).into()",
-                "mac(key, message)[..claimed.len()].ct_eq(claimed).into()",
+                "computed.len() == claimed.len() && difference",
+                "difference",
             ),
         ),
         (
@@ -50,8 +50,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/keyring.rs",
-                "mac(key, message).ct_eq(claimed).into()",
-                "mac(key, message)[..4].ct_eq(&claimed[..4]).into()",
+                "computed.iter().zip(claimed);",
+                "computed.iter().zip(claimed).take(4);",
             ),
         ),
         ("tests/token.rs::no_byte_of_a_token_can_be_another",),
@@ -66,8 +66,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/keyring.rs",
-                "keys.iter().rev().any(|key| mac",
-                "keys.iter().rev().take(1).any(|key| mac",
+                "keys.iter().rev().any(|key| is_same",
+                "keys.iter().rev().take(1).any(|key| is_same",
             ),
         ),
         ("tests/test_keys.py::test_same_answers_under_rotation",),
