@@ -28,6 +28,8 @@ from .stores import PROBE
 from .stores import QUIET_US
 from .stores import RAW
 from .stores import raw_exchange
+from .stores import READY_MADE
+from .stores import ready_made
 from .stores import Transport
 from .stores import TRANSPORTS
 
@@ -95,9 +97,41 @@ def test_requests(
         )
 
 
-def more_than(result: Result, *kinds: str) -> float:
-    """What a request of ours costs more than these, in us where a request without a session takes 46."""
-    rounds = zip(*(result.rounds[kind] for kind in (OURS_REDIS, NULL, *kinds)), strict=True)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    ("name", "path", "refresh"),
+    [("read", "/read", True), ("read", "/read", False), ("written", "/written", True)],
+    ids=["read-refresh", "read-no refresh", "written-refresh"],
+)
+def test_the_least_that_an_exchange_costs(
+    benchmark: BenchmarkFixture,
+    results: Results,
+    rounds: int,
+    near_redis: RedisServer,
+    name: str,
+    path: str,
+    refresh: bool,
+    transport: Transport,
+) -> None:
+    made = contenders(near_redis, transport, path, refresh=refresh)
+    sent = "session=" + "x" * 43
+    made[READY_MADE] = ready_made(near_redis, transport, path, refresh=refresh, sent=sent)
+    result = measure(benchmark, made, calls=100, rounds=rounds)
+    results.add(
+        "redis floor",
+        request=name,
+        refresh="on" if refresh else "off",
+        over=transport,
+        **times(result, null=NULL, ready=READY_MADE, ours=OURS_REDIS),
+        more=more_than(result, NULL, RAW, *([RAW] if path == "/written" else []), kind=READY_MADE),
+        ratio=result.ratio(FLASK_SESSION, READY_MADE),
+        ours_ratio=result.ratio(FLASK_SESSION, OURS_REDIS),
+    )
+
+
+def more_than(result: Result, *others: str, kind: str = OURS_REDIS) -> float:
+    """What a request of this kind costs more than these, in us where a request without a session takes 46."""
+    rounds = zip(*(result.rounds[name] for name in (kind, NULL, *others)), strict=True)
     more = [(ours - sum(others)) / null for ours, null, *others in rounds]
     return float(statistics.median(more)) * BARE_US
 

@@ -10,6 +10,7 @@ import flask
 import msgspec
 
 from ..redis.server import RedisServer
+from .applications import ReadyMadeInterface
 from .applications import requests
 from .interleaved import Call
 from .interleaved import Contender
@@ -20,6 +21,9 @@ from .served import NULL
 from .served import OURS_REDIS
 from .served import SESSION
 
+if t.TYPE_CHECKING:
+    from flask.sessions import SessionMixin
+
 Transport = t.Literal["TCP", "unix socket"]
 TRANSPORTS: tuple[Transport, ...] = t.get_args(Transport)
 
@@ -27,6 +31,14 @@ TRANSPORTS: tuple[Transport, ...] = t.get_args(Transport)
 QUIET_US = 15.0
 
 RAW, PROBE, BETWEEN = "raw GET", "raw TCP", "no session, then a raw GET"
+READY_MADE = "ready-made"
+
+#: Compare-and-set with nothing else: `KEYS` the key, `ARGV` the expected record, the new one, its seconds.
+COMPARE_AND_SET = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
 
 
 def url(server: RedisServer, transport: Transport) -> str:
@@ -81,22 +93,33 @@ def alternating(one: Contender, other: Contender) -> Contender:
     return prepared
 
 
+def connected(owner: object, server: RedisServer, transport: Transport) -> socket.socket:
+    """A bare socket, closed with its owner."""
+    if transport == "TCP":
+        made = socket.create_connection(("127.0.0.1", server.port))
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    else:
+        made = socket.socket(socket.AF_UNIX)
+        made.connect(str(server.socket_path))
+    weakref.finalize(owner, made.close)
+    return made
+
+
+def packed(*words: bytes) -> bytes:
+    """A command as it is sent."""
+    bulks = b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return b"*%d\r\n%b" % (len(words), bulks)
+
+
 class Raw:
     """A record on a bare socket, without a client library: the least that an exchange can cost."""
 
     def __init__(
         self, server: RedisServer, transport: Transport, record: bytes, *, key: bytes = b"raw"
     ) -> None:
-        if transport == "TCP":
-            self._socket = socket.create_connection(("127.0.0.1", server.port))
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        else:
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.connect(str(server.socket_path))
-        weakref.finalize(self, self._socket.close)
+        self._socket = connected(self, server, transport)
         server.client.set(key, record)
-        self._key = b"$%d\r\n%b\r\n" % (len(key), key)
-        self._get = b"*2\r\n$3\r\nGET\r\n" + self._key
+        self._get = packed(b"GET", key)
         self._head = b"$%d\r\n" % len(record)
         self._size = len(self._head) + len(record) + 2
         self._buffer = memoryview(bytearray(self._size))
@@ -111,10 +134,58 @@ class Raw:
 
     def set(self, record: bytes) -> None:
         """One round trip with the record on the way there."""
-        self._socket.sendall(
-            b"*3\r\n$3\r\nSET\r\n$3\r\nraw\r\n$%d\r\n%b\r\n" % (len(record), record)
-        )
+        self._socket.sendall(packed(b"SET", b"raw", record))
         assert self._socket.recv(16) == b"+OK\r\n"
+
+
+class ReadyMadeRedisInterface(ReadyMadeInterface):
+    """Sends the same bytes to Redis with each request, waits for the replies, and sends the same headers."""
+
+    def __init__(
+        self, server: RedisServer, transport: Transport, *, refresh: bool, write: bool, cookie: str
+    ) -> None:
+        super().__init__(cookie)
+        self._socket = connected(self, server, transport)
+        record, key, seconds = msgspec.msgpack.encode(SESSION), b"session:" + b"r" * 43, b"2678400"
+        server.client.set(key, record)
+        self._load = packed(b"GETEX", key, b"EX", seconds) if refresh else packed(b"GET", key)
+        self._reply = len(b"$%d\r\n" % len(record)) + len(record) + 2
+        digest = server.client.script_load(COMPARE_AND_SET).encode()
+        words = (b"EVALSHA", digest, b"1", key, record, record, seconds)
+        self._save = packed(*words) if write else None
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> SessionMixin:
+        self._socket.sendall(self._load)
+        assert len(self._socket.recv(1024)) == self._reply
+        return super().open_session(app, request)
+
+    def save_session(
+        self, app: flask.Flask, session: SessionMixin, response: flask.Response
+    ) -> None:
+        if self._save is not None:
+            self._socket.sendall(self._save)
+            assert self._socket.recv(1024) == b":1\r\n"
+        if self.cookie:
+            super().save_session(app, session, response)
+        else:
+            response.headers._list.append(("Vary", "Cookie"))
+
+
+def ready_made(
+    server: RedisServer, transport: Transport, path: str, *, refresh: bool, sent: str
+) -> Contender:
+    """The same request with an exchange that costs no more than its bytes and the server's work."""
+    app = new_app(NULL)
+    write = path == "/written"
+    cookie = f"{sent}; Expires=Thu, 31 Dec 2026 23:59:59 GMT; HttpOnly; Path=/"
+    app.session_interface = ReadyMadeRedisInterface(
+        server,
+        transport,
+        refresh=refresh,
+        write=write,
+        cookie=cookie if write or refresh else "",
+    )
+    return requests(app, path, sent)
 
 
 def raw_exchange(server: RedisServer, transport: Transport, data: t.Mapping[str, t.Any]) -> Call:

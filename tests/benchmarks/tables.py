@@ -88,6 +88,26 @@ TABLES = (
         },
     ),
     Table(
+        "redis floor",
+        "The least that an exchange with Redis costs",
+        "The same requests with an interface that sends ready-made bytes over a bare socket, the command that loads"
+        " and, where something is written, a script that compares and sets, waits for each reply, appends ready-made"
+        " headers, and does nothing else: nothing is encoded, decoded or looked at. *over a raw round trip* is what it"
+        " takes more than a request without a session and a raw round trip in a row, as above, with two round trips"
+        " where there are two.",
+        {
+            "request": "request",
+            "refresh": "refresh",
+            "over": "over",
+            "null": "null, us",
+            "ready": "ready-made, us",
+            "ours": "ours, us",
+            "more": "ready-made over a raw round trip, us|{:.1f}",
+            "ratio": "flask-session / ready-made|{:.2f}",
+            "ours_ratio": "flask-session / ours|{:.2f}",
+        },
+    ),
+    Table(
         "redis commands",
         "What is sent to Redis",
         "Commands as the server took them (MONITOR; those that a script calls and those that open a connection left"
