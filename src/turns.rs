@@ -30,7 +30,7 @@ struct Taken {
 /// A turn, given back when it is dropped.
 pub struct Turn<'t> {
     turns: &'t Turns,
-    key: Option<Box<[u8]>>,
+    key: Option<&'t [u8]>,
 }
 
 impl Turns {
@@ -47,19 +47,22 @@ impl Turns {
     /// # Errors
     ///
     /// [`StoreError::Interrupted`] of the pauses.
-    pub fn take(&self, key: &[u8], call: &Call<'_>) -> Result<Turn<'_>, StoreError> {
+    pub fn take<'t>(&'t self, key: &'t [u8], call: &Call<'_>) -> Result<Turn<'t>, StoreError> {
         let mut waited = Duration::ZERO;
-        while waited < PATIENCE && call.deadline.remaining().is_some() {
+        while waited < PATIENCE {
             match self.with(|taken| taken.add(key)) {
                 Some(true) => {
                     return Ok(Turn {
                         turns: self,
-                        key: Some(key.into()),
+                        key: Some(key),
                     });
                 }
                 // Looked into at this very moment; or for good, in a child that was forked in such a moment.
                 None if waited > PATIENCE / 10 => break,
                 Some(false) | None => {}
+            }
+            if call.deadline.remaining().is_none() {
+                break;
             }
             call.pause(PAUSE)?;
             waited += PAUSE;
@@ -107,7 +110,7 @@ impl Taken {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(key) = &self.key {
+        if let Some(key) = self.key {
             self.turns.give_back(key);
         }
     }

@@ -48,7 +48,7 @@ struct Kept {
     app: Class,
     /// The state of `app.config`.
     config: u64,
-    /// `SECRET_KEY_FALLBACKS` is a list: it can change in place.
+    /// `SECRET_KEY_FALLBACKS` is a list: it can change in place. Nobody asks for it where ids are not signed.
     fallbacks: Vec<Py<PyAny>>,
     settings: Arc<RedisSettings>,
 }
@@ -85,7 +85,7 @@ impl RedisSettingsKept {
                 && kept.app.is_class_of(app)
         });
         if let Some(kept) = kept
-            && same_fallbacks(&kept.fallbacks, config)?
+            && (kept.settings.signer.is_none() || same_fallbacks(&kept.fallbacks, config)?)
             && !has_own_hooks(&attributes_of(interface)?)
         {
             return Ok(Current::Settings(Arc::clone(&kept.settings)));

@@ -25,7 +25,7 @@ pub const CLAIMS: &[Claim] = &[
 /// Who pauses less often than this has not gone on without a turn: in 250 ms there are 833 pauses, in a tenth of it 84.
 const FEW: usize = 80;
 
-fn take<'t>(turns: &'t Turns, key: &[u8]) -> Turn<'t> {
+fn take<'t>(turns: &'t Turns, key: &'t [u8]) -> Turn<'t> {
     let call = Call::default();
     let turn = turns.take(key, &call).unwrap();
     assert!(call.pauses.get() < FEW, "a turn was not given back");
