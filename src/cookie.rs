@@ -215,10 +215,10 @@ impl Template {
     /// Appends what stands after the value to `out`.
     ///
     /// `expires` is the date as [`http_date`] writes it; a template made without a date ignores it.
-    pub fn close(&self, expires: Option<&str>, out: &mut Vec<u8>) {
+    pub fn close(&self, expires: Option<&[u8]>, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.middle);
         if let Some(tail) = &self.tail {
-            out.extend_from_slice(expires.unwrap_or_default().as_bytes());
+            out.extend_from_slice(expires.unwrap_or_default());
             out.extend_from_slice(tail);
         }
     }
@@ -249,14 +249,14 @@ const DAYS_PER_400_YEARS: i64 = 146_097;
 /// Days from 0000-03-01 to 1970-01-01 in the proleptic Gregorian calendar.
 const DAYS_BEFORE_1970: i64 = 719_468;
 
-/// The length in bytes of what [`http_date`] appends.
-pub const HTTP_DATE: usize = 29;
+/// The text of a time as HTTP has it, in ASCII.
+pub type HttpDate = [u8; 29];
 
-/// Appends a time, in seconds since 1970, as `Wed, 21 Oct 2015 07:28:00 GMT` to `out`.
+/// A time, in seconds since 1970, as `Wed, 21 Oct 2015 07:28:00 GMT`.
 ///
-/// The same text as `werkzeug.http.http_date` of that time as a `datetime` in UTC. `None`, with `out` as it was, where
-/// there is no such `datetime`: outside of the years 1 to 9999.
-pub fn http_date(unix_seconds: i64, out: &mut Vec<u8>) -> Option<()> {
+/// The same text as `werkzeug.http.http_date` of that time as a `datetime` in UTC. `None` where there is no such
+/// `datetime`: outside of the years 1 to 9999.
+pub fn http_date(unix_seconds: i64) -> Option<HttpDate> {
     let days = unix_seconds.div_euclid(SECONDS_PER_DAY);
     let second = unix_seconds.rem_euclid(SECONDS_PER_DAY);
 
@@ -274,7 +274,6 @@ pub fn http_date(unix_seconds: i64, out: &mut Vec<u8>) -> Option<()> {
     if !(1..=9999).contains(&year) {
         return None;
     }
-    // All of it has its place: nothing is appended piece by piece.
     let mut text = *b"Day, 00 Mon 0000 00:00:00 GMT";
     text[..3].copy_from_slice(name_of(&DAYS, days.rem_euclid(7)));
     text[5..7].copy_from_slice(&two_digits(day));
@@ -284,8 +283,7 @@ pub fn http_date(unix_seconds: i64, out: &mut Vec<u8>) -> Option<()> {
     text[17..19].copy_from_slice(&two_digits(second / 3600));
     text[20..22].copy_from_slice(&two_digits(second / 60 % 60));
     text[23..25].copy_from_slice(&two_digits(second % 60));
-    out.extend_from_slice(&text);
-    Some(())
+    Some(text)
 }
 
 /// The name of this number, which is one of theirs.

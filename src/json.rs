@@ -6,6 +6,7 @@ use crate::plain::plain_len;
 
 /// Appends a string in quotes, as `json.dumps` writes it with `ensure_ascii`: all that is not printable ASCII becomes
 /// `\uxxxx` in lower-case hex (DEL too), and two of them, a surrogate pair, beyond U+FFFF.
+#[inline(never)] // See `plain_len`.
 pub fn write_str(s: &str, out: &mut Vec<u8>) {
     out.reserve(s.len() + 2);
     out.push(b'"');

@@ -158,6 +158,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string whose opening quote is already read.
+    #[inline(never)] // See `plain_len`.
     fn string(&mut self) -> Option<Text<'t>> {
         let start = self.at;
         let (mut ascii, mut escaped) = (true, false);

@@ -187,6 +187,7 @@ fn keyed<D: EagerHash>(key: &[u8]) -> Hmac<D> {
 }
 
 /// The HMAC of `message`, from a copy of a keyed state.
+#[inline(never)] // See `plain_len`.
 fn mac<D: EagerHash>(key: &Hmac<D>, message: &[u8]) -> Output<Hmac<D>> {
     let mut context = key.clone();
     context.update(message);

@@ -5,6 +5,10 @@ const HIGH: u64 = 0x80 * ONES;
 
 /// How many bytes at the front are neither quote nor backslash nor control character up to U+001F; nor, where asked for,
 /// part of a character beyond ASCII (`NON_ASCII`) or DEL (`DEL`).
+///
+/// Called, never copied into its callers: a request finds next to nothing of this crate in the instruction cache, and each
+/// copy of a function has to be fetched anew. So are the other functions that are not inlined and are called often.
+#[inline(never)]
 pub(crate) fn plain_len<const NON_ASCII: bool, const DEL: bool>(text: &[u8]) -> usize {
     let mut at = 0;
     // Most keys and many values end within the first word.

@@ -75,7 +75,7 @@ fn writes_what_werkzeug_writes() {
         let mut header = Vec::new();
         template.open(&mut header);
         header.extend_from_slice(value);
-        template.close(expires, &mut header);
+        template.close(expires.map(str::as_bytes), &mut header);
         assert_eq!(String::from_utf8(header).unwrap(), text(&row["header"]));
     }
 }
@@ -116,7 +116,7 @@ fn template_without_a_date_ignores_one() {
     let template = Template::split("s=V; Path=/", "V", None).unwrap();
     let mut header = Vec::new();
     template.open(&mut header);
-    template.close(Some("never"), &mut header);
+    template.close(Some(b"never"), &mut header);
     assert_eq!(header, b"s=; Path=/");
 }
 
@@ -124,13 +124,8 @@ fn template_without_a_date_ignores_one() {
 fn dates_as_werkzeug_writes_them() {
     for row in vectors("dates").as_array().unwrap() {
         let second = row[0].as_i64().unwrap();
-        let mut date = Vec::new();
-        let written = http_date(second, &mut date);
-        assert_eq!(written.is_some(), row[1].is_string(), "{second}");
-        assert_eq!(
-            String::from_utf8(date).unwrap(),
-            row[1].as_str().unwrap_or_default()
-        );
+        let date = http_date(second).map(|date| String::from_utf8(date.to_vec()).unwrap());
+        assert_eq!(date.as_deref(), row[1].as_str(), "{second}");
     }
 }
 
@@ -147,6 +142,6 @@ proptest! {
         let _ = find(&header, &name);
         let _ = find(nasty.as_bytes(), b"a");
         let _ = Template::split(&sample, &marker, Some(&marker));
-        let _ = http_date(second, &mut Vec::new());
+        let _ = http_date(second);
     }
 }

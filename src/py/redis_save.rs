@@ -375,7 +375,7 @@ impl<'py> Save<'_, 'py> {
                 app: self.app,
                 texts,
             }
-            .write(expires.as_deref(), vary, |out| {
+            .write(expires.as_ref(), vary, |out| {
                 out.extend_from_slice(value.as_bytes());
                 Ok(Coverage::Native)
             })?;

@@ -424,7 +424,7 @@ impl<'py> Save<'_, 'py> {
             app: self.app,
             texts: self.texts,
         }
-        .write(expires.as_deref(), vary, |out| seal(now, out))?;
+        .write(expires.as_ref(), vary, |out| seal(now, out))?;
         Ok(match coverage {
             Coverage::Native => Answer::Native(()),
             Coverage::Flask => Answer::AskFlask,

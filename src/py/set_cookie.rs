@@ -1,5 +1,7 @@
 //! The session's cookie on a response: what it says, when it expires, and the Vary that belongs to it.
 
+use std::sync::Mutex;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -9,7 +11,7 @@ use super::encode::Coverage;
 use super::headers::Headers;
 use super::stock::Stock;
 use super::text::ascii;
-use crate::cookie;
+use crate::cookie::{self, HttpDate};
 
 /// `session.permanent`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,11 @@ impl Permanent {
 
     /// `get_expiration_time` of Flask's `SessionInterface` as a cookie has it: no date, or that of `lifetime_us`
     /// microseconds after `now`.
-    pub(super) fn expires(self, now: f64, lifetime_us: i128) -> Result<Option<String>, NoSuchDate> {
+    pub(super) fn expires(
+        self,
+        now: f64,
+        lifetime_us: i128,
+    ) -> Result<Option<HttpDate>, NoSuchDate> {
         match self {
             Self::No => Ok(None),
             Self::Yes => expiry(now, lifetime_us).ok_or(NoSuchDate).map(Some),
@@ -42,17 +48,29 @@ pub(super) struct NoSuchDate;
 
 /// `datetime.now(timezone.utc) + lifetime` as an HTTP date, which drops the microseconds. None where
 /// Python has no date for it.
-fn expiry(now: f64, lifetime_us: i128) -> Option<String> {
+fn expiry(now: f64, lifetime_us: i128) -> Option<HttpDate> {
     // Rounded to the microsecond as datetime does. What does not fit (some 290,000 years) becomes the nearest number that
     // does, which is no date of Python's either.
     #[allow(clippy::cast_possible_truncation)]
     let now_us = (now * 1e6).round_ties_even() as i64;
     let lifetime_us = i64::try_from(lifetime_us).ok()?;
     let seconds = now_us.checked_add(lifetime_us)?.div_euclid(1_000_000);
-    let mut text = Vec::with_capacity(cookie::HTTP_DATE);
-    cookie::http_date(seconds, &mut text)?;
-    String::from_utf8(text).ok()
+    // Taken for good in a child that was forked at such a moment.
+    let Ok(mut last) = LAST.try_lock() else {
+        return cookie::http_date(seconds);
+    };
+    if let Some((of, date)) = &*last
+        && *of == seconds
+    {
+        return Some(*date);
+    }
+    let date = cookie::http_date(seconds)?;
+    *last = Some((seconds, date));
+    Some(date)
 }
+
+/// The date that was last written: all requests of a second have the same, if their applications' lifetime is.
+static LAST: Mutex<Option<(i64, HttpDate)>> = Mutex::new(None);
 
 /// Bytes that a Set-Cookie is given from the start: most sessions', and what glibc keeps ready for a thread.
 const ROOM: usize = 1024;
@@ -82,7 +100,7 @@ impl SetCookie<'_, '_> {
     /// `write` leaves the value to Flask.
     pub(super) fn write(
         &self,
-        expires: Option<&str>,
+        expires: Option<&HttpDate>,
         vary: Vary,
         write: impl FnOnce(&mut Vec<u8>) -> PyResult<Coverage>,
     ) -> PyResult<Coverage> {
@@ -97,7 +115,7 @@ impl SetCookie<'_, '_> {
             return Ok(Coverage::Flask);
         }
         let end = text.len();
-        template.close(expires, &mut text);
+        template.close(expires.map(|date| &date[..]), &mut text);
         if vary == Vary::Before {
             self.headers.vary_on_cookie(self.response)?;
         }
@@ -114,8 +132,9 @@ impl SetCookie<'_, '_> {
         Ok(Coverage::Native)
     }
 
-    fn write_with_werkzeug(&self, value: &[u8], expires: Option<&str>) -> PyResult<()> {
+    fn write_with_werkzeug(&self, value: &[u8], expires: Option<&HttpDate>) -> PyResult<()> {
         let py = self.response.py();
+        let expires = expires.map(|date| ascii(py, date)).transpose()?;
         let config = self.app.getattr(intern!(py, "config"))?;
         let setting = |name: &str| config.get_item(name);
         let path = setting("SESSION_COOKIE_PATH")?;

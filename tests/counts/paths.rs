@@ -307,13 +307,13 @@ fn seal() -> Path {
 fn set_cookie() -> Path {
     let sample = "session=VALUE; Expires=DATE; HttpOnly; Path=/; SameSite=Lax";
     let template = Template::split(sample, "VALUE", Some("DATE")).unwrap();
-    let (token, mut date, mut out) = (session_token(), Vec::new(), Vec::new());
+    let (token, mut out) = (session_token(), Vec::new());
     Box::new(move || {
-        date.clear();
         out.clear();
-        cookie::http_date(black_box(1_702_678_400), &mut date).unwrap();
-        let date = std::str::from_utf8(&date).unwrap();
-        template.write(&token, Some(date), &mut out);
+        let date = cookie::http_date(black_box(1_702_678_400)).unwrap();
+        template.open(&mut out);
+        out.extend_from_slice(&token);
+        template.close(Some(&date), &mut out);
     })
 }
 

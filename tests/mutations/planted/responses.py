@@ -92,6 +92,17 @@ MUTATIONS = (
         ("tests/test_contract.py::test_size_warning",),
     ),
     Mutation(
+        "a cookie gets the date of an earlier one",
+        (
+            Edit(
+                "src/py/set_cookie.rs",
+                "        && *of == seconds\n",
+                "        && *of <= seconds\n",
+            ),
+        ),
+        ("tests/test_permanent.py",),
+    ),
+    Mutation(
         "a session that was read counts as modified",
         (
             Edit(
