@@ -192,15 +192,20 @@ pub fn top_level_flag(json: &[u8], key: &str) -> Flag {
     {
         return Flag::Unclear;
     }
+    // As a rule this tells, and no searcher has to be made, which costs more than the scan.
+    if let Some(flag) = scan_for_flag(json, key.as_bytes()) {
+        return flag;
+    }
     if memmem::find(json, key.as_bytes()).is_none() && !has_letter_escape(json) {
         return Flag::Absent;
     }
-    scan_for_flag(json, key.as_bytes()).unwrap_or(Flag::Unclear)
+    Flag::Unclear
 }
 
 /// Whether there may be an ASCII letter or underscore, U+0041 to U+007A, written as an escape.
 fn has_letter_escape(text: &[u8]) -> bool {
-    memmem::find_iter(text, br"\u00").any(|at| matches!(text.get(at + 4), Some(b'4'..=b'7')))
+    memchr::memchr(b'\\', text).is_some()
+        && memmem::find_iter(text, br"\u00").any(|at| matches!(text.get(at + 4), Some(b'4'..=b'7')))
 }
 
 /// `None` where the text is not followed any further.

@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import flask
@@ -11,6 +10,7 @@ from flask.sessions import session_json_serializer
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_encode
 
+from .changes import CHANGES
 from .clock import Clock
 from .flavours import BOTH
 from .flavours import FLASK
@@ -153,26 +153,6 @@ def test_foreign(payload: str, path: str, deflate: bool) -> None:
     assert content(native) == content(stock)
     assert (native.status, native.body) == (stock.status, stock.body)
     assert native.header("Vary") == stock.header("Vary")
-
-
-def marked_back(session: Any) -> None:
-    session["a"] = 2
-    session.modified = False
-
-
-CHANGES: dict[str, Callable[[Any], object]] = {
-    "nothing": lambda session: None,
-    "the same again": lambda session: dict.__setitem__(session, "a", session["a"]),
-    "an item": lambda session: dict.__setitem__(session, "a", 2),
-    "a new item": lambda session: dict.update(session, b=2),
-    "no item any longer": lambda session: dict.pop(session, "a"),
-    "nothing left": dict.clear,
-    "other items": lambda session: (dict.clear(session), dict.update(session, _permanent=True)),
-    "inside an item": lambda session: session["list"].append(2),
-    "inside and back": lambda session: (session["list"].append(2), session["list"].pop()),
-    "marked back": marked_back,
-}
-"""Ways to change a session that it does not hear of, or is told to forget."""
 
 
 @pytest.mark.parametrize("change", CHANGES)

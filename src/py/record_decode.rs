@@ -22,13 +22,25 @@ use crate::record::Format;
 ///
 /// None of the record's making: `MemoryError`, and an interrupt that arrives meanwhile.
 pub(super) fn decode<'py>(py: Python<'py>, record: &[u8]) -> PyResult<Option<Bound<'py, PyDict>>> {
+    Ok(read(py, record)?.map(|read| read.data))
+}
+
+/// A record, decoded.
+pub(super) struct Decoded<'py> {
+    pub data: Bound<'py, PyDict>,
+    /// Whether no value can change but by way of the dict: all of them are text, bytes, numbers, booleans and None.
+    pub is_flat: bool,
+}
+
+/// As [`decode`], with what is told on the way.
+pub(super) fn read<'py>(py: Python<'py>, record: &[u8]) -> PyResult<Option<Decoded<'py>>> {
     let decoded = match Format::of(record) {
         Some(Format::MsgPack) => MsgPack::new(py, record).record(),
         Some(Format::Json) => Json::new(py, record).record(),
         None => return Ok(None),
     };
     match decoded {
-        Ok(dict) => Ok(Some(dict)),
+        Ok(decoded) => Ok(Some(decoded)),
         Err(Unread::Foreign) => Ok(None),
         // A string that is not UTF-8, an integer of too many digits.
         Err(Unread::Raised(error)) if error.is_instance_of::<PyValueError>(py) => Ok(None),
@@ -69,6 +81,7 @@ struct MsgPack<'t, 'py> {
     py: Python<'py>,
     reader: msgpack::Reader<'t>,
     keys: KeyCache,
+    is_flat: bool,
 }
 
 impl<'t, 'py> MsgPack<'t, 'py> {
@@ -77,16 +90,18 @@ impl<'t, 'py> MsgPack<'t, 'py> {
             py,
             reader: msgpack::Reader::new(record),
             keys: KeyCache::take(),
+            is_flat: true,
         }
     }
 
-    fn record(mut self) -> Result<Bound<'py, PyDict>, Unread> {
+    fn record(mut self) -> Result<Decoded<'py>, Unread> {
         let Some(Token::Map(entries)) = self.reader.value() else {
             return Err(Unread::Foreign);
         };
-        let dict = self.map(entries, 1)?;
+        let data = self.map(entries, 1)?;
         if self.reader.rest().is_empty() {
-            Ok(dict)
+            let is_flat = self.is_flat;
+            Ok(Decoded { data, is_flat })
         } else {
             Err(Unread::Foreign)
         }
@@ -94,9 +109,15 @@ impl<'t, 'py> MsgPack<'t, 'py> {
 
     fn value(&mut self, depth: usize) -> Value<'py> {
         match self.reader.value().ok_or(Unread::Foreign)? {
-            Token::Array(_) | Token::Map(_) if depth >= MAX_DEPTH => Err(Unread::Foreign),
-            Token::Array(items) => self.array(items, depth + 1),
-            Token::Map(entries) => self.map(entries, depth + 1).map(Bound::into_any),
+            token @ (Token::Array(_) | Token::Map(_) | Token::Ext(..)) => {
+                self.is_flat = false;
+                match token {
+                    Token::Array(_) | Token::Map(_) if depth >= MAX_DEPTH => Err(Unread::Foreign),
+                    Token::Array(items) => self.array(items, depth + 1),
+                    Token::Map(entries) => self.map(entries, depth + 1).map(Bound::into_any),
+                    other => self.leaf(other),
+                }
+            }
             leaf => self.leaf(leaf),
         }
     }
@@ -188,6 +209,7 @@ struct Json<'t, 'py> {
     py: Python<'py>,
     reader: json_reader::Reader<'t>,
     keys: KeyCache,
+    is_flat: bool,
 }
 
 impl<'t, 'py> Json<'t, 'py> {
@@ -196,16 +218,18 @@ impl<'t, 'py> Json<'t, 'py> {
             py,
             reader: json_reader::Reader::new(record),
             keys: KeyCache::take(),
+            is_flat: true,
         }
     }
 
-    fn record(mut self) -> Result<Bound<'py, PyDict>, Unread> {
+    fn record(mut self) -> Result<Decoded<'py>, Unread> {
         let Some(json_reader::Token::Object) = self.reader.value() else {
             return Err(Unread::Foreign);
         };
-        let dict = self.object(1)?;
+        let data = self.object(1)?;
         if self.reader.is_at_end() {
-            Ok(dict)
+            let is_flat = self.is_flat;
+            Ok(Decoded { data, is_flat })
         } else {
             Err(Unread::Foreign)
         }
@@ -216,8 +240,14 @@ impl<'t, 'py> Json<'t, 'py> {
 
         match self.reader.value().ok_or(Unread::Foreign)? {
             Token::Array | Token::Object if depth >= MAX_DEPTH => Err(Unread::Foreign),
-            Token::Array => self.array(depth + 1),
-            Token::Object => self.object(depth + 1).map(Bound::into_any),
+            Token::Array => {
+                self.is_flat = false;
+                self.array(depth + 1)
+            }
+            Token::Object => {
+                self.is_flat = false;
+                self.object(depth + 1).map(Bound::into_any)
+            }
             leaf => self.leaf(leaf),
         }
     }

@@ -18,6 +18,7 @@ use super::redis_settings::RedisSettings;
 use super::redis_source::RecordSource;
 use super::session::Session;
 use super::set_cookie::{Permanent, SetCookie, Vary, has_own_set_cookie};
+use super::states::dict_state;
 use super::stock::Stock;
 use super::{record_decode, record_encode};
 use crate::commit::{Commit, Intent, Outcome};
@@ -153,6 +154,15 @@ impl<'py> Save<'_, 'py> {
         let empty = redis_session::is_empty(data)?;
         let (origin, next, cleared) = {
             let mut state = self.session.get().state();
+            // Nothing in it has changed since it was loaded, which need not be encoded to find out.
+            if !modified
+                && !state.cleared
+                && state.next.is_none()
+                && state.as_loaded.is_some()
+                && state.as_loaded == dict_state(data)
+            {
+                return Ok(None);
+            }
             let next = match &state.origin {
                 Some(_) => state.next.clone(),
                 None if empty => None,

@@ -9,6 +9,7 @@ use pyo3::types::{PyBool, PyDict, PyTuple};
 
 use super::redis_source::{Opened, RecordSource};
 use super::session::{self, Session};
+use super::states::dict_state;
 use crate::sid::Sid;
 
 /// Bytes of entropy in an id, unless the interface says otherwise: 43 characters.
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub origin: Option<Origin>,
     /// The id that it gets when it is saved: of a new session, or of one that was regenerated. Drawn when asked for.
     pub next: Option<Sid>,
+    /// The state that the dict had when it was filled with the record, if the dict has another one as soon as anything changes.
+    pub as_loaded: Option<u64>,
     /// `clear()` was called: what another request puts into the record meanwhile goes, too.
     pub cleared: bool,
     /// The store failed, or the session has ended: whatever it holds now is never saved, and no cookie is sent.
@@ -52,6 +55,7 @@ impl RedisSession {
             state: Mutex::new(State {
                 origin: None,
                 next: sid,
+                as_loaded: None,
                 cleared: false,
                 over: false,
                 failure: None,
@@ -125,17 +129,24 @@ fn settle(
     opened: PyResult<Opened<'_>>,
 ) -> PyResult<()> {
     match opened {
-        Ok(Opened::Session { data, sid, record }) => Session::fill(
-            slf,
-            |dict| dict.update(data.as_mapping()),
-            || {
-                redis.get().state().origin = Some(Origin {
+        Ok(Opened::Session {
+            decoded,
+            sid,
+            record,
+        }) => {
+            let put = |dict: &Bound<'_, PyDict>| dict.update(decoded.data.as_mapping());
+            Session::fill(slf, put, || {
+                let mut state = redis.get().state();
+                state.origin = Some(Origin {
                     sid,
                     record,
                     baseline: None,
                 });
-            },
-        ),
+                if decoded.is_flat {
+                    state.as_loaded = dict_state(slf.as_super());
+                }
+            })
+        }
         Ok(Opened::New { permanent }) => {
             let put = |dict: &Bound<'_, PyDict>| {
                 if permanent {

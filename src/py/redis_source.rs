@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 
 use super::errors::contained;
-use super::record_decode;
+use super::record_decode::{self, Decoded};
 use super::redis::RedisInterface;
 use super::redis_settings::RedisSettings;
 use crate::cookie;
@@ -34,7 +34,7 @@ pub(super) enum Sent {
 pub(super) enum Opened<'py> {
     /// A session.
     Session {
-        data: Bound<'py, PyDict>,
+        decoded: Decoded<'py>,
         sid: Sid,
         record: Arc<Vec<u8>>,
     },
@@ -88,8 +88,12 @@ impl RecordSource {
                     return new;
                 }
             };
-            if let Some(data) = record_decode::decode(py, &record)? {
-                return Ok(Opened::Session { data, sid, record });
+            if let Some(decoded) = record_decode::read(py, &record)? {
+                return Ok(Opened::Session {
+                    decoded,
+                    sid,
+                    record,
+                });
             }
             warn_of_unreadable(py)?;
             new

@@ -31,7 +31,7 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/redis_settings.rs",
-                "            && same_fallbacks(&kept.fallbacks, config)?\n",
+                "            && (kept.settings.signer.is_none() || same_fallbacks(&kept.fallbacks, config)?)\n",
                 "",
             ),
         ),

@@ -101,6 +101,39 @@ MUTATIONS = (
         ("tests/store.rs::what_stands_in_the_server_is_the_record_and_its_expiry",),
     ),
     Mutation(
+        "what changed within a list does not count",
+        (
+            Edit(
+                "src/py/record_decode.rs",
+                "Token::Ext(..)) => {\n                self.is_flat = false;\n",
+                "Token::Ext(..)) => {\n",
+            ),
+        ),
+        ("tests/redis/test_unchanged.py::test_changes_behind_its_back",),
+    ),
+    Mutation(
+        "what changed within a list of JSON does not count",
+        (
+            Edit(
+                "src/py/record_decode.rs",
+                "            Token::Array => {\n                self.is_flat = false;\n",
+                "            Token::Array => {\n",
+            ),
+        ),
+        ("tests/redis/test_unchanged.py::test_changes_behind_its_back",),
+    ),
+    Mutation(
+        "a session that does not know of a change has none",
+        (
+            Edit(
+                "src/py/redis_save.rs",
+                "                && state.as_loaded == dict_state(data)\n",
+                "                && dict_state(data).is_some()\n",
+            ),
+        ),
+        ("tests/redis/test_unchanged.py::test_changes_behind_its_back",),
+    ),
+    Mutation(
         "the other format is not read",
         (
             Edit(
