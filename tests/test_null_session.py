@@ -74,7 +74,7 @@ def test_own_null_session_class(flavour: Flavour) -> None:
 
 
 def test_asked_directly(flavour: Flavour) -> None:
-    interface = flavour.interface()
+    interface: Any = flavour.interface()
     for session, null in [
         (interface.session_class(), False),
         (NullSession(), True),

@@ -222,6 +222,23 @@ def test_forged_tokens_do_not_slide(flavour: Flavour, spoil: Any, path: str) -> 
     assert answer.header("Set-Cookie") == []
 
 
+@pytest.mark.parametrize("path", ["/untouched", "/read", "/write"])
+def test_every_second_has_a_date_of_its_own(path: str, clock: Clock) -> None:
+    """Of the application's own lifetime, too; and a clock may be set back."""
+    answers: dict[Flavour, list[Answer]] = {flavour: [] for flavour in BOTH}
+    apps = [
+        (flavour, session_app(flavour.interface(), PERMANENT_SESSION_LIFETIME=lifetime))
+        for lifetime in (3600, 86_400)
+        for flavour in BOTH
+    ]
+    token = sealed('{"_permanent":true,"a":1}')
+    for step in (0, 0.1, 0.5, 1, 3600 - 86_400, 86_400 - 3600):
+        clock.advance(step)
+        for flavour, app in apps:
+            answers[flavour].append(visit(app, path, f"session={token}"))
+    assert answers[NATIVE] == answers[FLASK]
+
+
 def test_expired_tokens_do_not_slide(flavour: Flavour, clock: Clock) -> None:
     app = session_app(flavour.interface(), PERMANENT_SESSION_LIFETIME=60)
     visitor = Visitor(app)

@@ -225,7 +225,8 @@ def test_a_null_class_that_all_sessions_are_of(server: RedisServer, where: str) 
     interface = Own(server.unix_url())
     app = app_of(interface)
     assert visit(app, "/set/1").header("Set-Cookie")
-    (Own if where == "class" else interface).null_session_class = SessionMixin
+    target: t.Any = Own if where == "class" else interface
+    target.null_session_class = SessionMixin
     kept = Store(server.client).all()
     assert not visit(app, "/set/1").header("Set-Cookie")
     assert Store(server.client).all() == kept

@@ -100,7 +100,7 @@ MUTATIONS = (
                 "        && *of <= seconds\n",
             ),
         ),
-        ("tests/test_permanent.py",),
+        ("tests/test_permanent.py::test_every_second_has_a_date_of_its_own",),
     ),
     Mutation(
         "a session that was read counts as modified",
