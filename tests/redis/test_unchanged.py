@@ -27,7 +27,7 @@ def app(native: Flavour, server: RedisServer, request: pytest.FixtureRequest) ->
         native,
         server.unix_url(),
         SESSION_REFRESH_EACH_REQUEST=False,
-        SESSION_SERIALIZATION_FORMAT=request.param,
+        serialization_format=request.param,
     )
 
 
