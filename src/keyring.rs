@@ -133,7 +133,7 @@ impl fmt::Debug for Keyring {
 
 /// Whether two signatures are the same, in a time that does not tell how much of them is.
 fn is_same(computed: &[u8], claimed: &[u8]) -> bool {
-    // `ct_eq` of slices has the compiler look at each byte by itself, which takes as long as one of SHA-1's blocks.
+    // All bytes first, then one `ct_eq`: that of slices has the compiler look at each byte by itself.
     let pairs = computed.iter().zip(claimed);
     let difference = pairs.fold(0, |all, (a, b)| all | (a ^ b));
     computed.len() == claimed.len() && difference.ct_eq(&0_u8).into()
