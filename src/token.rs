@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use memchr::memrchr;
-
 use crate::base64url;
 use crate::keyring::Keyring;
 use crate::payload::{self, Packing};
@@ -59,20 +57,31 @@ pub fn reseal(keyring: &Keyring, payload: &[u8], now: u64, out: &mut Vec<u8>) {
     stamp_and_sign(keyring, start, now, out);
 }
 
-/// The JSON text of a token, left in `scratch`: [`verify`], then [`payload::unpack`].
+/// What a token was opened to, besides its JSON text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Opened<'t> {
+    /// The payload text, its leading dot included.
+    pub payload: &'t [u8],
+    /// How the JSON text is packed in it.
+    pub packing: Packing,
+}
+
+/// Leaves the JSON text of a token in `scratch`: [`verify`], then [`payload::unpack`].
 ///
 /// # Errors
 ///
 /// Those of the two.
-pub fn open(
+pub fn open<'t>(
     keyring: &Keyring,
-    token: &[u8],
+    token: &'t [u8],
     now: u64,
     max_age: i64,
     cap: usize,
     scratch: &mut Vec<u8>,
-) -> Result<Packing, TokenError> {
-    payload::unpack(verify(keyring, token, now, max_age)?, cap, scratch)
+) -> Result<Opened<'t>, TokenError> {
+    let payload = verify(keyring, token, now, max_age)?;
+    let packing = payload::unpack(payload, cap, scratch)?;
+    Ok(Opened { payload, packing })
 }
 
 /// The payload text of a token that one of the keys signed no more than `max_age` seconds before `now`.
@@ -139,8 +148,8 @@ fn read_timestamp(text: &[u8]) -> Option<u64> {
     )
 }
 
-/// What stands before and after the last dot.
+/// What stands before and after the last dot, which is never far from the end.
 fn split_last(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let dot = memrchr(b'.', text)?;
+    let dot = text.iter().rposition(|byte| *byte == b'.')?;
     Some((&text[..dot], &text[dot + 1..]))
 }

@@ -142,7 +142,8 @@ def test_one_interface_with_other_settings_in_each_app() -> None:
         interface = flavour.interface()
         apps = [
             session_app(interface, SESSION_COOKIE_NAME=f"s{n}", SESSION_COOKIE_PATH=f"/{n}")
-            for n in range(3)
+            # More than an interface keeps the settings of.
+            for n in range(12)
         ]
         return [run(app, [path])[0] for path in STEPS for app in apps]
 

@@ -12,7 +12,7 @@ use super::text::ascii;
 use crate::json;
 use crate::keyring::{Derivation, Digest, Keyring};
 use crate::payload::{INFLATE_CAP, Packing};
-use crate::token;
+use crate::token::{self, Opened};
 
 /// Bytes of Python objects that a deflated payload may decode to. A text within the inflation cap
 /// can be written so that its objects take 25 times its size; a session is far below this.
@@ -29,6 +29,14 @@ const DECODED_CAP_FLASK: usize = DECODED_CAP / 2;
 pub(crate) struct TokenCodec {
     keyring: Keyring,
     compress_threshold: usize,
+}
+
+/// What a token holds.
+pub(super) struct Contents<'py, 't> {
+    pub items: Items<'py>,
+    /// Its payload, if that is what [`TokenCodec::seal`] would write of a dict with these items for as long as that is in
+    /// this very state.
+    pub payload: Option<&'t [u8]>,
 }
 
 impl TokenCodec {
@@ -58,22 +66,23 @@ impl TokenCodec {
         Ok(coverage)
     }
 
-    /// What a token holds, and whether its payload is what [`TokenCodec::seal`] would write of a dict with these items for as
-    /// long as that is in this very state. None for one that is not accepted, for whatever reason.
-    pub(super) fn open<'py>(
+    /// What a token holds. None for one that is not accepted, for whatever reason.
+    pub(super) fn open<'py, 't>(
         &self,
         py: Python<'py>,
-        token: &[u8],
+        token: &'t [u8],
         now: u64,
         max_age: i64,
         decoder: &Decoder<'_, 'py>,
-    ) -> PyResult<Option<(Items<'py>, bool)>> {
+    ) -> PyResult<Option<Contents<'py, 't>>> {
         let mut text = Vec::new();
         let opened = token::open(&self.keyring, token, now, max_age, INFLATE_CAP, &mut text);
-        let (proportion, stays_plain) = match opened {
-            Err(_) => return Ok(None),
-            Ok(Packing::Plain) => (Proportion::Kept, text.len() < self.compress_threshold),
-            Ok(Packing::Deflated) => {
+        let Ok(Opened { payload, packing }) = opened else {
+            return Ok(None);
+        };
+        let (proportion, stays_plain) = match packing {
+            Packing::Plain => (Proportion::Kept, text.len() < self.compress_threshold),
+            Packing::Deflated => {
                 let bound = json::decoded_size_bound(&text);
                 if bound > DECODED_CAP {
                     return Ok(None);
@@ -86,7 +95,11 @@ impl TokenCodec {
             }
         };
         let opened = decoder.decode(py, &text, proportion)?;
-        Ok(opened.map(|Decoded { items, is_flat }| (items, stays_plain && is_flat)))
+        Ok(opened.map(|Decoded { items, is_flat }| {
+            let is_what_we_write = stays_plain && is_flat;
+            let payload = is_what_we_write.then_some(payload);
+            Contents { items, payload }
+        }))
     }
 }
 
@@ -157,7 +170,8 @@ impl TokenCodec {
         };
         match octets(token) {
             Ok(token) => {
-                let Some((items, _)) = self.open(py, token, now, max_age, &decoder)? else {
+                let Some(Contents { items, .. }) = self.open(py, token, now, max_age, &decoder)?
+                else {
                     return Ok(None);
                 };
                 let data = PyDict::new(py);

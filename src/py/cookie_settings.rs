@@ -1,12 +1,13 @@
 //! The cookie's attributes as an application has them set: their text is built once and kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
-use super::cache::Cache;
+use super::cache::{Cache, Kept};
 use super::states::dict_state;
 use super::stock::Stock;
 use crate::cookie::Template;
@@ -22,6 +23,8 @@ const NAMES: usize = 10;
 /// The texts of one set of settings.
 pub(super) struct Settings {
     seen: [Py<PyAny>; NAMES],
+    /// The state of the `app.config` in which they were last found; 0 for none.
+    config: AtomicU64,
     native: Option<Texts>,
 }
 
@@ -43,46 +46,35 @@ impl Settings {
 }
 
 /// The sets of settings that one interface object met.
-pub(super) struct CookieSettings {
-    kept: Cache<Settings>,
-    /// Those of the last request, and the state of the `app.config` that they were read from.
-    last: Mutex<Option<(u64, Arc<Settings>)>>,
-}
+pub(super) struct CookieSettings(Cache<Settings>);
 
 impl CookieSettings {
     pub(super) const fn new() -> Self {
-        Self {
-            kept: Cache::new(),
-            last: Mutex::new(None),
-        }
+        Self(Cache::new())
     }
 
     /// The settings in `config` at this moment; None where one is missing, which Flask reports.
-    pub(super) fn current(&self, config: &Bound<'_, PyDict>) -> PyResult<Option<Arc<Settings>>> {
+    pub(super) fn current(
+        &self,
+        config: &Bound<'_, PyDict>,
+    ) -> PyResult<Option<Kept<'_, Settings>>> {
         let Some(state) = dict_state(config) else {
             return self.read(config);
         };
-        {
-            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((read_in, settings)) = &*last
-                && *read_in == state
-            {
-                return Ok(Some(Arc::clone(settings)));
-            }
+        let found = self
+            .0
+            .find(|known| known.config.load(Ordering::Relaxed) == state);
+        if found.is_some() {
+            return Ok(found);
         }
         let settings = self.read(config)?;
         if let Some(settings) = &settings {
-            let last = Some((state, Arc::clone(settings)));
-            let mut kept = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            let dropped = std::mem::replace(&mut *kept, last);
-            drop(kept);
-            // It holds Python objects: dropped after the lock.
-            drop(dropped);
+            settings.config.store(state, Ordering::Relaxed);
         }
         Ok(settings)
     }
 
-    fn read(&self, config: &Bound<'_, PyDict>) -> PyResult<Option<Arc<Settings>>> {
+    fn read(&self, config: &Bound<'_, PyDict>) -> PyResult<Option<Kept<'_, Settings>>> {
         let py = config.py();
         let names = [
             intern!(py, "SESSION_COOKIE_NAME"),
@@ -105,7 +97,7 @@ impl CookieSettings {
         }
         let seen = seen.map(|value| value.unwrap_or_else(|| py.None().into_bound(py)));
         let known = self
-            .kept
+            .0
             .find(|known| known.seen.iter().zip(&seen).all(|(a, b)| a.is(b)));
         if known.is_some() {
             return Ok(known);
@@ -114,9 +106,10 @@ impl CookieSettings {
             // What werkzeug refuses is refused by Flask's own call of it.
             native: Texts::build(&seen).unwrap_or(None),
             seen: seen.map(Bound::unbind),
+            config: AtomicU64::new(0),
         });
-        self.kept.keep(Arc::clone(&settings));
-        Ok(Some(settings))
+        self.0.keep(Arc::clone(&settings));
+        Ok(Some(Kept::Later(settings)))
     }
 }
 

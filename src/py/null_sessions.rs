@@ -5,12 +5,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySuper, PyType};
 use pyo3::{PyTypeInfo, ffi};
 
-use super::cache::Recent;
+use super::cache::Findings;
 use super::states::{Class, attributes_of};
 use super::stock::Stock;
 
 /// What is known of the classes of interfaces.
-pub(super) struct NullSessions(Recent<Verdict>);
+pub(super) struct NullSessions(Findings<Verdict>);
 
 struct Verdict {
     class: Class,
@@ -20,7 +20,7 @@ struct Verdict {
 
 impl NullSessions {
     pub(super) const fn new() -> Self {
-        Self(Recent::new())
+        Self(Findings::new())
     }
 
     /// `is_null_session` of `interface`, of the native class `I`: False at once for a session whose class is exactly

@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTuple};
 
-use super::cache::Cache;
+use super::cache::{Cache, Kept};
 use super::codec::{TokenCodec, derivation_named, digest_named, octets};
 use super::states::{Attributes, Class, attributes_of, dict_state, items, same_items};
 use super::stock::{JSON_ATTRIBUTES, Stock};
@@ -95,7 +95,7 @@ impl Plans {
         &self,
         interface: &Bound<'py, PyAny>,
         app: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<(Arc<Plan>, Bound<'py, PyDict>)>> {
+    ) -> PyResult<Option<(Kept<'_, Plan>, Bound<'py, PyDict>)>> {
         let mut index = 0;
         while let Some(plan) = self.kept.get(index) {
             if let Some(config) = plan.config_if_current(interface, app)? {
@@ -113,7 +113,8 @@ impl Plans {
         if plan.seen.classes().iter().all(|class| class.has_version()) {
             self.kept.keep(Arc::clone(&plan));
         }
-        Ok(plan.native.is_some().then_some((plan, parts.config)))
+        let native = plan.native.is_some();
+        Ok(native.then_some((Kept::Later(plan), parts.config)))
     }
 
     /// Whether the interface's methods and session class are those of the package. Enough for a

@@ -1,6 +1,6 @@
 //! The native half of `RedisSessionInterface`: one call to open a session, one to save it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -221,7 +221,7 @@ impl RedisInterface {
             settings,
             sent,
         };
-        Session::defer(&session, Source::Record(Arc::new(source)))?;
+        Session::defer(&session, Source::Record(source))?;
         Ok(Some(session))
     }
 
@@ -276,7 +276,6 @@ impl RedisInterface {
         session: &Bound<'_, PyAny>,
         response: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let py = slf.py();
         let redis = session.cast::<RedisSession>().map_err(|_| {
             PyTypeError::new_err("the session is not one of this interface's own class")
         })?;
@@ -292,8 +291,8 @@ impl RedisInterface {
             response,
         };
         if base.get().is_untouched() {
-            match base.get().source(py) {
-                Some(Source::Record(source)) => return save.refresh_untouched(&source),
+            match base.get().source() {
+                Some(Source::Record(source)) => return save.refresh_untouched(source),
                 _ => return Ok(()),
             }
         }

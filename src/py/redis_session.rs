@@ -120,7 +120,11 @@ pub(super) fn give_up(slf: &Bound<'_, RedisSession>) -> PyResult<()> {
     if slf.get().state().failure.take().is_none() {
         return Ok(());
     }
-    Session::fill(slf.as_super(), |_| Ok(()), || slf.get().state().over = true)
+    Session::fill(
+        slf.as_super(),
+        |_| Ok(()),
+        |_| slf.get().state().over = true,
+    )
 }
 
 fn settle(
@@ -135,7 +139,7 @@ fn settle(
             record,
         }) => {
             let put = |dict: &Bound<'_, PyDict>| dict.update(decoded.data.as_mapping());
-            Session::fill(slf, put, || {
+            Session::fill(slf, put, |_| {
                 let mut state = redis.get().state();
                 state.origin = Some(Origin {
                     sid,
@@ -154,10 +158,10 @@ fn settle(
                 }
                 Ok(())
             };
-            Session::fill(slf, put, || ())
+            Session::fill(slf, put, |_| ())
         }
         Err(error) => {
-            Session::fill(slf, |_| Ok(()), || redis.get().state().over = true)?;
+            Session::fill(slf, |_| Ok(()), |_| redis.get().state().over = true)?;
             Err(error)
         }
     }

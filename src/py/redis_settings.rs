@@ -166,7 +166,9 @@ impl RedisSettingsKept {
             refresh: refresh.is_truthy()?,
             signer,
             cookie: if shipped {
-                self.cookies.current(config)?
+                self.cookies
+                    .current(config)?
+                    .map(|settings| Arc::clone(&settings))
             } else {
                 None
             },

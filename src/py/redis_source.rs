@@ -9,6 +9,7 @@ use super::errors::contained;
 use super::record_decode::{self, Decoded};
 use super::redis::RedisInterface;
 use super::redis_settings::RedisSettings;
+use super::text::utf8;
 use crate::cookie;
 use crate::sid::Sid;
 use crate::store::{Loaded, Ttl};
@@ -52,7 +53,7 @@ impl RecordSource {
         match &self.sent {
             Sent::Nothing => None,
             Sent::Header(header) => {
-                let header = header.bind(py).to_str().ok()?;
+                let header = utf8(header.bind(py)).ok()?;
                 parse(&cookie::find(
                     header.as_bytes(),
                     &self.settings.cookie_name,

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::clock;
+use super::codec::Contents;
 use super::cookie_settings::{CookieSettings, Texts};
 use super::decode::{Decoder, Items};
 use super::encode::Coverage;
@@ -19,6 +20,7 @@ use super::plan::{Native, Plan, Plans};
 use super::session::{Session, Source};
 use super::set_cookie::{Permanent, SetCookie, Vary, has_own_set_cookie};
 use super::stock::Stock;
+use super::text::utf8;
 use crate::cookie;
 use crate::json::{self, Flag};
 use crate::payload::{self, INFLATE_CAP};
@@ -42,19 +44,12 @@ pub(super) struct SealedCookie {
 }
 
 impl SealedCookie {
-    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self {
-            header: self.header.clone_ref(py),
-            plan: Arc::clone(&self.plan),
-        }
-    }
-
-    /// What the cookie holds, verified and decoded now; None for a cookie that is not accepted. With it comes the payload,
-    /// if it is what would be written for as long as nothing changes.
+    /// What the cookie holds, verified and decoded now; None for a cookie that is not accepted. With it comes where the
+    /// payload stands, if it is what would be written for as long as nothing changes.
     pub(super) fn decode<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<Option<(Items<'py>, Option<Payload>)>> {
+    ) -> PyResult<Option<(Items<'py>, Option<Range<usize>>)>> {
         contained(|| {
             let Some(native) = self.plan.native() else {
                 return Ok(None);
@@ -75,45 +70,33 @@ impl SealedCookie {
             let opened = native
                 .codec
                 .open(py, &token, now, native.max_age, &decoder)?;
-            Ok(opened.map(|(items, is_what_we_write)| {
-                let payload = match &token {
-                    Cow::Borrowed(token) if is_what_we_write => self.payload(py, header, token),
-                    _ => None,
+            Ok(opened.map(|Contents { items, payload }| {
+                let place = match &token {
+                    Cow::Borrowed(_) => payload.and_then(|payload| place_in(header, payload)),
+                    // A quoted value does not stand in the header as it is.
+                    Cow::Owned(_) => None,
                 };
-                (items, payload)
+                (items, place)
             }))
         })
     }
-}
 
-impl SealedCookie {
-    /// The payload of a token that stands in the header.
-    fn payload(&self, py: Python<'_>, header: &[u8], token: &[u8]) -> Option<Payload> {
-        let payload = token::payload_of(token)?;
-        let start = (payload.as_ptr() as usize).checked_sub(header.as_ptr() as usize)?;
-        Some(Payload {
-            header: self.header.clone_ref(py),
-            place: start..start + payload.len(),
-        })
+    /// What stands at this place of the header.
+    pub(super) fn text<'a>(&'a self, py: Python<'a>, place: Range<usize>) -> Option<&'a [u8]> {
+        header_text(self.header.bind(py))?.get(place)
     }
 }
 
-/// The payload of a cookie's token, verified, where it stands in the Cookie header.
-pub(super) struct Payload {
-    header: Py<PyString>,
-    place: Range<usize>,
-}
-
-impl Payload {
-    fn text<'a>(&'a self, py: Python<'a>) -> Option<&'a [u8]> {
-        header_text(self.header.bind(py))?.get(self.place.clone())
-    }
+/// Where a part of the header stands in it.
+fn place_in(header: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(header.as_ptr() as usize)?;
+    Some(start..start + part.len())
 }
 
 /// A Cookie header as Flask's request reads it: the text that WSGI gave, whatever bytes it stands
 /// for. None where it holds lone surrogates, which no WSGI server sends.
 fn header_text<'a>(header: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
-    header.to_str().ok().map(str::as_bytes)
+    utf8(header).ok().map(str::as_bytes)
 }
 
 /// Whether native code answered a call, or leaves it to Flask.
@@ -201,7 +184,7 @@ impl SecureCookieInterface {
         };
         let sealed = SealedCookie {
             header: header.unbind(),
-            plan,
+            plan: Arc::clone(&plan),
         };
         Ok(Answer::Native(Session::lazy(
             class,
@@ -252,7 +235,7 @@ impl SecureCookieInterface {
             texts,
             response,
         };
-        if untouched && let Some(Source::Cookie(sealed)) = state.source(py) {
+        if untouched && let Some(Source::Cookie(sealed)) = state.source() {
             if !texts.refresh {
                 return Ok(Answer::Native(()));
             }
@@ -281,9 +264,10 @@ impl SecureCookieInterface {
             return this.save_nothing(session, response);
         }
         // Where nothing changed since the cookie was read, its payload is what would be written.
-        let payload = match state.payload_if_unchanged(data) {
-            Some(payload) if !state.is_modified() => payload.text(py),
-            _ => None,
+        let payload = if state.is_modified() {
+            None
+        } else {
+            state.payload_if_unchanged(data)
         };
         save.set_cookie(session, permanent, |now, token| match payload {
             Some(payload) => {

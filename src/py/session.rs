@@ -1,7 +1,8 @@
 //! The session object: a dict that fills itself when it is first used, and knows whether it changed.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::intern;
@@ -13,7 +14,7 @@ use super::base::DictMethod;
 use super::codec;
 use super::redis_session;
 use super::redis_source::RecordSource;
-use super::secure_cookie::{Payload, SealedCookie};
+use super::secure_cookie::SealedCookie;
 use super::states::dict_state;
 
 /// What stands in the dict until it is loaded. C code that looks at a dict's size before it calls
@@ -60,10 +61,17 @@ pub(crate) struct Session {
     loaded: AtomicBool,
     accessed: AtomicBool,
     modified: AtomicBool,
-    /// What the dict is to be filled from; None once it is.
-    source: Mutex<Option<Source>>,
-    /// The payload that the dict was filled from, and the state that it had then.
-    payload: OnceLock<(Payload, u64)>,
+    /// What the dict is filled from; nothing where a session begins in use.
+    source: OnceLock<Source>,
+    /// The payload that the dict was filled from, if it is known. Held by whoever fills the dict.
+    filled: Mutex<Option<Payload>>,
+}
+
+/// Where the payload of a session's cookie stands, which is what would be written for as long as the dict is in this state.
+#[derive(Clone)]
+pub(super) struct Payload {
+    pub place: Range<usize>,
+    pub state: u64,
 }
 
 /// What a session is filled from when it is first used.
@@ -71,16 +79,7 @@ pub(super) enum Source {
     /// The cookie that holds it.
     Cookie(SealedCookie),
     /// The record in a store whose id a cookie holds.
-    Record(Arc<RecordSource>),
-}
-
-impl Source {
-    fn clone_ref(&self, py: Python<'_>) -> Self {
-        match self {
-            Self::Cookie(cookie) => Self::Cookie(cookie.clone_ref(py)),
-            Self::Record(record) => Self::Record(Arc::clone(record)),
-        }
-    }
+    Record(RecordSource),
 }
 
 impl Session {
@@ -121,11 +120,9 @@ impl Session {
         let (py, this) = (slf.py(), slf.get());
         slf.as_super()
             .set_item(intern!(py, NOT_LOADED), py.None())?;
-        *this
-            .source
-            .lock_py_attached(py)
-            .unwrap_or_else(PoisonError::into_inner) = Some(source);
-        this.loaded.store(false, Ordering::Release);
+        if this.source.set(source).is_ok() {
+            this.loaded.store(false, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -135,8 +132,8 @@ impl Session {
             loaded: AtomicBool::new(true),
             accessed: AtomicBool::new(false),
             modified: AtomicBool::new(false),
-            source: Mutex::new(None),
-            payload: OnceLock::new(),
+            source: OnceLock::new(),
+            filled: Mutex::new(None),
         }
     }
 
@@ -155,27 +152,36 @@ impl Session {
 
     /// Whether the cookie that an untouched session would be loaded from can hold a permanent one.
     pub(super) fn source_may_be_permanent(&self, py: Python<'_>) -> bool {
-        let source = self
-            .source
-            .lock_py_attached(py)
-            .unwrap_or_else(PoisonError::into_inner);
-        matches!(&*source, Some(Source::Cookie(cookie)) if cookie.may_be_permanent(py))
+        matches!(self.source(), Some(Source::Cookie(cookie)) if cookie.may_be_permanent(py))
     }
 
     /// What the session will be loaded from; None once it is.
-    pub(super) fn source(&self, py: Python<'_>) -> Option<Source> {
-        self.source
-            .lock_py_attached(py)
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(|source| source.clone_ref(py))
+    pub(super) fn source(&self) -> Option<&Source> {
+        let source = self.source.get()?;
+        (!self.loaded.load(Ordering::Acquire)).then_some(source)
     }
 
     /// The payload that the dict was filled from, if the dict is in the state that it had then: not even code that goes
     /// past the session's own methods has changed it.
-    pub(super) fn payload_if_unchanged(&self, dict: &Bound<'_, PyDict>) -> Option<&Payload> {
-        let (payload, state) = self.payload.get()?;
-        (dict_state(dict) == Some(*state)).then_some(payload)
+    pub(super) fn payload_if_unchanged<'a>(
+        &'a self,
+        dict: &'a Bound<'_, PyDict>,
+    ) -> Option<&'a [u8]> {
+        let Payload { place, state } = self.filled(dict.py()).clone()?;
+        match self.source.get()? {
+            Source::Cookie(cookie) if dict_state(dict) == Some(state) => {
+                cookie.text(dict.py(), place)
+            }
+            _ => None,
+        }
+    }
+
+    /// Dict methods may wait for the whole interpreter to stop, where there is no GIL: whoever waits for this lock does so
+    /// without being attached.
+    fn filled(&self, py: Python<'_>) -> MutexGuard<'_, Option<Payload>> {
+        self.filled
+            .lock_py_attached(py)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The dict itself, loaded.
@@ -192,49 +198,41 @@ impl Session {
     /// because it may run Python code.
     #[cold]
     fn load(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match slf.get().source(slf.py()) {
+        match slf.get().source() {
             None => Ok(()),
             Some(Source::Cookie(cookie)) => {
-                let (items, payload) = cookie.decode(slf.py())?.unzip();
+                let (items, place) = cookie.decode(slf.py())?.unzip();
                 let put = |dict: &Bound<'_, PyDict>| codec::put(dict, items.unwrap_or_default());
-                Self::fill(slf, put, || {
-                    if let Some(payload) = payload.flatten()
-                        && let Some(state) = dict_state(slf.as_super())
+                Self::fill(slf, put, |payload| {
+                    if let (Some(place), Some(state)) =
+                        (place.flatten(), dict_state(slf.as_super()))
                     {
-                        let _ = slf.get().payload.set((payload, state));
+                        *payload = Some(Payload { place, state });
                     }
                 })
             }
-            Some(Source::Record(record)) => redis_session::load(slf, &record),
+            Some(Source::Record(record)) => redis_session::load(slf, record),
         }
     }
 
     /// Fills the dict with what `put` puts into it, without running Python code, and does what belongs to it, unless another
-    /// thread was first.
+    /// thread was first. `settle` may say which payload it was filled from.
     pub(super) fn fill<'py>(
         slf: &Bound<'py, Self>,
         put: impl FnOnce(&Bound<'py, PyDict>) -> PyResult<()>,
-        settle: impl FnOnce(),
+        settle: impl FnOnce(&mut Option<Payload>),
     ) -> PyResult<()> {
         let this = slf.get();
         let dict = slf.as_super();
-        // Dict methods may wait for the whole interpreter to stop, where there is no GIL: whoever waits for this lock
-        // does so without being attached.
-        let mut kept = this
-            .source
-            .lock_py_attached(slf.py())
-            .unwrap_or_else(PoisonError::into_inner);
-        let filled_from = kept.take();
-        if filled_from.is_some() {
+        let mut filled = this.filled(slf.py());
+        if !this.loaded.load(Ordering::Acquire) {
             // None of this runs Python code: keys are exact str or plain values of other exact types,
             // and what leaves the dict is an interned str and None.
             dict.clear();
             put(dict)?;
-            settle();
+            settle(&mut filled);
             this.loaded.store(true, Ordering::Release);
         }
-        drop(kept);
-        drop(filled_from);
         Ok(())
     }
 
@@ -274,8 +272,8 @@ impl Session {
         if !accessed || slf.get().loaded.load(Ordering::Acquire) {
             return Ok(());
         }
-        match slf.get().source(slf.py()) {
-            Some(Source::Record(record)) => redis_session::load_ahead(slf, &record),
+        match slf.get().source() {
+            Some(Source::Record(record)) => redis_session::load_ahead(slf, record),
             _ => Self::load(slf),
         }
     }

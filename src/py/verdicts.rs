@@ -3,12 +3,12 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::cache::Recent;
+use super::cache::Findings;
 use super::states::{Attributes, Class, attributes_of};
 use super::stock::{HOOKS, Shipped, Stock};
 
 /// Which classes are as shipped, in what matters here.
-pub(super) struct Verdicts(Recent<Verdict>);
+pub(super) struct Verdicts(Findings<Verdict>);
 
 struct Verdict {
     class: Class,
@@ -17,7 +17,7 @@ struct Verdict {
 
 impl Verdicts {
     pub(super) const fn new() -> Self {
-        Self(Recent::new())
+        Self(Findings::new())
     }
 
     /// Whether the class of `object` answers with what is shipped.
@@ -39,7 +39,7 @@ impl Verdicts {
 }
 
 /// Which interface objects have the methods and the session class of the package.
-pub(super) struct Interfaces(Recent<Interface>);
+pub(super) struct Interfaces(Findings<Interface>);
 
 struct Interface {
     class: Class,
@@ -50,7 +50,7 @@ struct Interface {
 
 impl Interfaces {
     pub(super) const fn new() -> Self {
-        Self(Recent::new())
+        Self(Findings::new())
     }
 
     /// Whether those of `interface` are.

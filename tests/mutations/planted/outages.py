@@ -20,8 +20,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/redis_session.rs",
-                "Session::fill(slf, |_| Ok(()), || redis.get().state().over = true)?;\n            Err(error)",
-                "Session::fill(slf, |_| Ok(()), || redis.get().state().over = false)?;\n            Err(error)",
+                "Session::fill(slf, |_| Ok(()), |_| redis.get().state().over = true)?;\n            Err(error)",
+                "Session::fill(slf, |_| Ok(()), |_| redis.get().state().over = false)?;\n            Err(error)",
             ),
         ),
         ("tests/redis/test_failures_outage.py",),

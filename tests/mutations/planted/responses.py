@@ -42,6 +42,17 @@ MUTATIONS = (
         ("tests/test_contract.py::test_each_setting",),
     ),
     Mutation(
+        "a setting of the cookie that changed is not seen",
+        (
+            Edit(
+                "src/py/cookie_settings.rs",
+                "known.config.load(Ordering::Relaxed) == state",
+                "known.config.load(Ordering::Relaxed) != 0 && state != 0",
+            ),
+        ),
+        ("tests/test_keys.py::test_one_interface_with_other_settings_in_each_app",),
+    ),
+    Mutation(
         "SameSite is forgotten on a cookie of more than MAX_COOKIE_SIZE",
         (
             Edit(
@@ -144,8 +155,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/session.rs",
-                "        (dict_state(dict) == Some(*state)).then_some(payload)",
-                "        (dict_state(dict) != Some(0) && *state != 0).then_some(payload)",
+                "if dict_state(dict) == Some(state) => {",
+                "if dict_state(dict) != Some(0) && state != 0 => {",
             ),
         ),
         ("tests/test_permanent.py::test_changes_behind_its_back",),
