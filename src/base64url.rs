@@ -16,6 +16,11 @@ pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     URL_SAFE_NO_PAD.encode_append(bytes, out);
 }
 
+/// The same into a slice that has room for it.
+pub(crate) fn encode_slice<'r>(bytes: &[u8], room: &'r mut [u8]) -> &'r [u8] {
+    URL_SAFE_NO_PAD.encode(bytes, Out::from_slice(room))
+}
+
 /// Appends what `text` stands for. `None` for a length, a character or bits left over at the end that no encoder
 /// writes; `out` then holds something to be thrown away.
 pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memchr3, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 /// The value of the first cookie called `name` in a Cookie header.
 ///
@@ -33,7 +33,7 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<Cow<'h, [u8]>> {
                 }
             } else if key == name {
                 let value = trim_end(value);
-                if memchr3(b' ', b'\t', b'"', value).is_none() {
+                if !has_blank_or_quote(value) {
                     return Some(Cow::Borrowed(value));
                 }
             }
@@ -132,6 +132,13 @@ fn unslash(quoted: &[u8]) -> Cow<'_, [u8]> {
             }
         }
     }
+}
+
+/// Without an early way out, so that the compiler looks at many bytes at once: as a rule there is none.
+fn has_blank_or_quote(value: &[u8]) -> bool {
+    value
+        .iter()
+        .fold(false, |hit, byte| hit | (is_blank(*byte) || *byte == b'"'))
 }
 
 fn is_blank(byte: u8) -> bool {

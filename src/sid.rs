@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use memchr::memrchr;
-
 use crate::base64url;
 use crate::keyring::{Derivation, Digest, Keyring};
 
@@ -60,7 +58,7 @@ impl Sid {
 
     /// The id in a text `id.signature` that one of the keys signed, as `itsdangerous.Signer.unsign` gives it.
     pub fn parse_signed(text: &[u8], keyring: &Keyring) -> Option<Self> {
-        let dot = memrchr(b'.', text)?;
+        let dot = text.iter().rposition(|byte| *byte == b'.')?;
         // The shape first: it costs less than a signature, and bounds what is hashed.
         let sid = Self::parse(&text[..dot])?;
         keyring

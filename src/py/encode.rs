@@ -11,6 +11,7 @@ use pyo3::types::{
 };
 
 use super::decode::Tag;
+use super::text::utf8;
 use crate::json;
 
 /// Nesting that is written natively. What is deeper, an object that contains itself among it, goes
@@ -170,7 +171,7 @@ impl Encoder<'_> {
 
     fn text(&mut self, text: &Bound<'_, PyString>) -> Result<(), Stop> {
         // Lone surrogates have no UTF-8.
-        json::write_str(text.to_str().map_err(|_| Stop::AskFlask)?, self.out);
+        json::write_str(utf8(text).map_err(|_| Stop::AskFlask)?, self.out);
         Ok(())
     }
 
@@ -228,7 +229,7 @@ impl Encoder<'_> {
         }
         let mut sorted: Vec<(&str, &Bound<'_, PyAny>)> = Vec::with_capacity(entries.len());
         for (key, value) in &entries {
-            sorted.push((key.to_str().map_err(|_| Stop::AskFlask)?, value));
+            sorted.push((utf8(key).map_err(|_| Stop::AskFlask)?, value));
         }
         if let [(key, value)] = sorted.as_slice()
             && let Some(tag) = Tag::of(key)
@@ -267,9 +268,9 @@ impl Encoder<'_> {
             let Ok(key) = key.cast_into_exact::<PyString>() else {
                 return Ok(false);
             };
-            let text = key.to_str().map_err(|_| Stop::AskFlask)?;
+            let text = utf8(&key).map_err(|_| Stop::AskFlask)?;
             if let Some(last) = &last {
-                if last.to_str().map_err(|_| Stop::AskFlask)? >= text {
+                if utf8(last).map_err(|_| Stop::AskFlask)? >= text {
                     return Ok(false);
                 }
                 self.out.push(b',');

@@ -6,6 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::stock::Stock;
+use super::text::utf8;
 
 /// The headers of a response: the list inside werkzeug's `Headers`, which is what its own methods
 /// append to.
@@ -95,7 +96,7 @@ fn field(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
 }
 
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    value.cast::<PyString>().ok()?.to_str().ok()
+    utf8(value.cast::<PyString>().ok()?).ok()
 }
 
 /// What stands in a response's Vary field.

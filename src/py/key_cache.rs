@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::text::ascii;
+use super::text::{ascii, utf8};
 
 /// Places, each for the last two keys that fell to it.
 const PLACES: usize = 128;
@@ -14,14 +14,7 @@ const PLACES: usize = 128;
 /// Bytes of the longest key that is kept: so the whole takes some tens of kilobytes at most.
 const LONGEST: usize = 32;
 
-/// A key with its characters, which are compared without asking Python for them.
-struct Kept {
-    text: [u8; LONGEST],
-    length: usize,
-    key: Py<PyString>,
-}
-
-type Places = [[Option<Kept>; 2]; PLACES];
+type Places = [[Option<Py<PyString>>; 2]; PLACES];
 
 static PLACES_OF_ALL: Mutex<Places> = Mutex::new([const { [None, None] }; PLACES]);
 
@@ -45,20 +38,15 @@ impl KeyCache {
         };
         let place = &mut places[place_of(text)];
         for kept in place.iter().flatten() {
-            if kept.text.get(..kept.length) == Some(text) {
-                return Ok(kept.key.bind(py).clone());
+            let kept = kept.bind(py);
+            if utf8(kept)?.as_bytes() == text {
+                return Ok(kept.clone());
             }
         }
         let key = ascii(py, text)?;
-        let mut kept = Kept {
-            text: [0; LONGEST],
-            length: text.len(),
-            key: key.clone().unbind(),
-        };
-        kept.text[..text.len()].copy_from_slice(text);
         place.swap(0, 1);
         // The older of the two goes. Strings run no code when they do.
-        place[0] = Some(kept);
+        place[0] = Some(key.clone().unbind());
         Ok(key)
     }
 }

@@ -21,6 +21,7 @@ use super::msgspec_types::{self, Msgspec};
 use super::record_ext::Ext;
 use super::record_sink::{JsonSink, MsgPackSink, Sink};
 use super::record_time;
+use super::text::utf8;
 use crate::msgpack::MAX_DEPTH;
 use crate::record::Format;
 
@@ -87,7 +88,7 @@ impl<S: Sink> Encoder<S> {
     #[inline]
     fn value(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
         if let Ok(text) = value.cast_exact::<PyString>() {
-            return self.sink.text(text.to_str()?);
+            return self.sink.text(utf8(text)?);
         }
         if let Ok(integer) = value.cast_exact::<PyInt>() {
             return self.integer(integer);
@@ -330,7 +331,7 @@ impl<S: Sink> Encoder<S> {
     #[inline]
     fn key(&mut self, key: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
         if let Ok(text) = key.cast::<PyString>() {
-            return self.sink.text(text.to_str()?);
+            return self.sink.text(utf8(text)?);
         }
         if S::TEXT_KEYS {
             self.text_key(key)

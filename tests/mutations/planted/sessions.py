@@ -9,10 +9,10 @@ MUTATIONS = (
         (
             Edit(
                 "src/cookie.rs",
-                "                if memchr3(b' ', b'\\t', b'\"', value).is_none() {",
+                "                if !has_blank_or_quote(value) {",
                 "                let later = next.and_then(|next| find(&rest[next..], name));\n"
                 "                if later.is_some() {\n                    return later;\n                }\n"
-                "                if memchr3(b' ', b'\\t', b'\"', value).is_none() {",
+                "                if !has_blank_or_quote(value) {",
             ),
         ),
         ("tests/cookie.rs::finds_what_werkzeug_finds",),

@@ -31,8 +31,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/keyring.rs",
-                "let claimed = &mut claimed[..self.mac_len()];",
-                "let claimed = &mut claimed[..self.mac_len().min(signature.len() * 3 / 4)];",
+                "if signature.len() != self.signature_len() {",
+                "if signature.len() > self.signature_len() {",
             ),
             Edit(
                 "src/keyring.rs",
@@ -66,8 +66,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/keyring.rs",
-                "keys.iter().rev().any(|key| is_same",
-                "keys.iter().rev().take(1).any(|key| is_same",
+                "keys.iter().rev().any(",
+                "keys.iter().rev().take(1).any(",
             ),
         ),
         ("tests/test_keys.py::test_same_answers_under_rotation",),
