@@ -193,7 +193,7 @@ def _files(tests: t.Iterable[str]) -> list[str]:
 
 
 def _name(test: str) -> str:
-    """The name of a test in its crate: one of the library's own has its module before it."""
+    """The name of a test in its crate: one of the library's own has its module before it, where it is not there yet."""
     file, name = test.split("::", 1)
-    module = pathlib.Path(file).with_suffix("").parts
-    return "::".join([*module[1:], name]) if module[0] == "src" else name
+    root, *module = pathlib.Path(file).with_suffix("").parts
+    return name if root == "tests" or module == ["lib"] else "::".join([*module, name])

@@ -65,7 +65,7 @@ MUTATIONS = (
                 "        let _ = &ID;",
             ),
         ),
-        ("tests/store_fork.rs::children_born_under_load",),
+        ("src/process.rs::tests::each_process_knows_itself",),
     ),
     Mutation(
         "a child that is born while a read blocks goes on reading",
