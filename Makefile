@@ -45,11 +45,14 @@ demo: $(NATIVE) ## visit the example application over HTTP and show what its ses
 serve: $(NATIVE) ## keep the example application running for a browser
 	@$(RUN) examples/serve.py $(PORT)
 
+# Two files of tests at a time, which is what most machines have cores for; benchmarks cannot share them, and warn.
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile -p no:benchmark
+
 test: $(NATIVE) ## run the core's tests, then the package's
 	tests/install.sh redis-server
 	cargo test --locked --no-default-features
 	cargo test $(FUZZ) --quiet
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest $(TWO_AT_A_TIME) $(ARGS)
 
 bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
 	tests/install.sh redis-server

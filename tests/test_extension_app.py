@@ -59,7 +59,7 @@ def json_attribute(name: str, value: Any) -> Callable[[flask.Flask], None]:
     def change(app: flask.Flask) -> None:
         setattr(app.json, name, value)
 
-    change.__name__ = f"{name} {value}"
+    change.__name__ = f"{name} {getattr(value, '__name__', value)}"
     return change
 
 
