@@ -134,7 +134,7 @@ fn unslash(quoted: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Without an early way out, so that the compiler looks at many bytes at once: as a rule there is none.
+/// Whether no cookie's value can go on like this. Without an early way out, so that the compiler looks at many bytes at once: as a rule there is none.
 fn has_blank_or_quote(value: &[u8]) -> bool {
     value
         .iter()

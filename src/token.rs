@@ -148,7 +148,7 @@ fn read_timestamp(text: &[u8]) -> Option<u64> {
     )
 }
 
-/// What stands before and after the last dot, which is never far from the end.
+/// What stands before and after the last dot, which in a token is not far from the end.
 fn split_last(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let dot = text.iter().rposition(|byte| *byte == b'.')?;
     Some((&text[..dot], &text[dot + 1..]))

@@ -1,8 +1,8 @@
 //! A few values kept between requests, each found again by what it was derived from.
 //!
-//! The first ones stay where they are put and are read without a lock, which every request would take and give back
-//! many times over (20 cycles each, and whatever is still being stored is waited for). An application has one or two of
-//! a kind; only where there are more, the later ones take turns behind a lock.
+//! The first ones stay where they are put and are read without a lock, which a request would take and give back half a
+//! dozen times, each time waiting for whatever is still being stored. An application has one or two of a kind; only where
+//! there are more, the later ones take turns behind a lock.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
