@@ -280,3 +280,47 @@ def test_odd_payload_that_is_permanent_is_no_error() -> None:
         assert visit(app, "/untouched", f"session={sealed(payload)}").status == "200 OK"
         answer = visit(app, "/read", f"session={sealed(payload)}")
         assert (answer.status, answer.body) == ("200 OK", "dict{}")
+
+
+MEANWHILE: dict[str, dict[str, Any]] = {
+    "key": {"SECRET_KEY": "another key"},
+    "no key": {"SECRET_KEY": None},
+    "name": {"SESSION_COOKIE_NAME": "other"},
+    "lifetime": {"PERMANENT_SESSION_LIFETIME": 0},
+    "refresh": {"SESSION_REFRESH_EACH_REQUEST": False},
+}
+
+
+@pytest.mark.parametrize("when", ["before_request", "after_request"])
+@pytest.mark.parametrize("valid", ["before", "after"])
+@pytest.mark.parametrize("path", ["/untouched", "/flags", "/read"])
+@pytest.mark.parametrize("change", MEANWHILE)
+def test_settings_that_change_meanwhile(
+    change: str, path: str, valid: str, when: str, clock: Clock
+) -> None:
+    """A cookie is judged by the settings at the beginning of the request, and sealed by those at its end."""
+
+    def seen(flavour: Flavour) -> list[Answer]:
+        app = session_app(flavour.interface())
+        before = {name: app.config[name] for name in MEANWHILE[change]}
+        due: list[bool] = []
+
+        def meanwhile(*response: Any) -> Any:
+            if due:
+                app.config.update(MEANWHILE[change])
+            return response[0] if response else None
+
+        getattr(app, when)(meanwhile)
+        visitor = Visitor(app)
+        if valid == "after":
+            app.config.update(MEANWHILE[change])
+        first = [visitor.get("/permanent"), visitor.get("/write")]
+        clock.advance(5)
+        app.config.update(before)
+        due.append(True)
+        answers = [*first, visitor.get(path)]
+        clock.advance(-5)
+        return answers
+
+    stock, native = map(seen, BOTH)
+    assert native == stock

@@ -1,6 +1,7 @@
 """Copies, pickles, subclasses and references: what else Python programs do to a dict."""
 
 import copy
+import functools
 import gc
 import logging
 import pickle
@@ -8,6 +9,7 @@ import sys
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import flask
@@ -172,15 +174,42 @@ def subclass(flavour: Flavour, name: str) -> type[SecureCookieSession]:
     class WithPermanent(base):  # type: ignore[misc]
         permanent = True
 
-    for cls in (WithInit, WithMissing, WithSetitem, WithGetitem, WithProperty, WithSlots,
-                WithCallback, WithModified, WithPermanent):  # fmt: skip
+    class WithModifiedProperty(base):  # type: ignore[misc]
+        @property
+        def modified(self) -> bool:
+            return bool(getattr(self, "marked", False))
+
+        @modified.setter
+        def modified(self, value: bool) -> None:
+            self.marked = value
+
+    class WithSetattr(base):  # type: ignore[misc]
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "modified":
+                super().__setattr__("note", f"set to {value}")
+
+    class WithOnUpdate(base):  # type: ignore[misc]
+        def __init__(self, initial: Any = None) -> None:
+            super().__init__(initial)
+            self.on_update = lambda session: setattr(session, "note", f"{len(session)} items")
+
+    class WithNoOnUpdate(base):  # type: ignore[misc]
+        def __init__(self, initial: Any = None) -> None:
+            super().__init__(initial)
+            self.on_update = None
+
+    for cls in (WithModifiedProperty, WithSetattr, WithOnUpdate, WithNoOnUpdate, WithInit, WithMissing,
+                WithSetitem, WithGetitem, WithProperty, WithSlots, WithCallback, WithModified,
+                WithPermanent):  # fmt: skip
         if cls.__name__ == name:
             return cls
     raise LookupError(name)
 
 
-SUBCLASSES = ("WithInit", "WithMissing", "WithSetitem", "WithGetitem", "WithProperty", "WithSlots",
-              "WithCallback", "WithModified", "WithPermanent")  # fmt: skip
+SUBCLASSES = ("WithModifiedProperty", "WithSetattr", "WithOnUpdate", "WithNoOnUpdate", "WithInit", "WithMissing",
+              "WithSetitem", "WithGetitem", "WithProperty", "WithSlots", "WithCallback", "WithModified",
+              "WithPermanent")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SUBCLASSES)
@@ -217,7 +246,7 @@ def test_subclasses(name: str, made: str) -> None:
                 seen.append(describe(act()))
             except Exception as error:
                 seen.append(type(error).__name__)
-            seen.append(session.modified)
+            seen += [session.modified, getattr(session, "note", 0)]
         return seen
 
     stock, native = map(outcome, BOTH)
@@ -235,6 +264,47 @@ def test_subclasses_in_requests(name: str) -> None:
 
     stock, native = map(answers, BOTH)
     assert native == stock
+
+
+def changes(session: Any) -> Iterator[str]:
+    """Every way to change the session's own items, and some that change none."""
+    for name, arguments in (
+        ("__setitem__", ("x", 1)), ("__delitem__", ("x",)), ("setdefault", ("x", 1)),
+        ("setdefault", ("x", 1)), ("pop", ("x",)), ("pop", ("x", None)), ("update", ({"x": 1},)),
+        ("__ior__", ({"y": 1},)), ("popitem", ()), ("clear", ()),
+    ):  # fmt: skip
+        getattr(session, name)(*arguments)
+        yield name
+
+
+@pytest.mark.parametrize("copied", [None, copy.copy, copy.deepcopy])
+def test_on_update(state: State, copied: Callable[[Any], Any] | None) -> None:
+    """As of werkzeug's `CallbackDict`: it may be called, set, and set to None."""
+
+    def outcome(flavour: Flavour) -> list[Any]:
+        session: Any = state(flavour, DATA)
+        calls: list[Any] = []
+        seen: list[Any] = [callable(session.on_update)]
+        session.on_update(session)
+        seen.append(session.modified)
+        session.modified = False
+        session.on_update = on_update = functools.partial(append_size, calls)
+        if copied is not None:
+            session = copied(session)
+            calls = session.on_update.args[0]
+        seen.append(session.on_update.func is on_update.func)
+        for name in changes(session):
+            seen.append((name, list(calls), session.modified))
+        session.on_update = None
+        session["z"] = 1
+        return [*seen, list(calls), session.modified, session.on_update]
+
+    stock, native = map(outcome, BOTH)
+    assert native == stock
+
+
+def append_size(calls: list[int], session: Any) -> None:
+    calls.append(len(session))
 
 
 def test_references(flavour: Flavour) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import typing as t
 import zlib
 from collections.abc import Mapping
@@ -59,6 +60,10 @@ class SecureCookieSessionInterface(
                 raise ValueError("compress_threshold is a number of bytes, 0 or more")
             self.compress_threshold = compress_threshold
 
+    def __reduce_ex__(self, protocol: t.SupportsIndex) -> tuple[t.Any, ...]:
+        """Copied and pickled as Flask's: by its class and its attributes."""
+        return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
+
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """As Flask's, for code that signs or reads session cookies itself.
 
@@ -73,7 +78,11 @@ class SecureCookieSessionInterface(
         """Flask's own ``open_session``, for what native code does not cover."""
         try:
             return flask.sessions.SecureCookieSessionInterface.open_session(self, app, request)
-        except (BadPayload, UnicodeError):
+        except BadPayload:
+            return self.session_class()
+        except UnicodeError:
+            # Raised once more where it is a key that has no bytes, and not the cookie.
+            self.get_signing_serializer(app)
             return self.session_class()
         except (TypeError, ValueError):
             if self._holds_no_mapping(app, request):

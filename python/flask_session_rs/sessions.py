@@ -8,6 +8,14 @@ import flask.sessions
 
 from . import _native
 
+if t.TYPE_CHECKING:
+    from flask.sessions import SessionMixin
+
+
+def set_modified(session: SessionMixin) -> None:
+    """What follows a change of a session's own items, unless its ``on_update`` is set to something else."""
+    session.modified = True
+
 
 class SecureCookieSession(_native.Session, flask.sessions.SecureCookieSession):
     """A session in a signed cookie: a dict that is filled when it is first used.

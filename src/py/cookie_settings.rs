@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use super::cache::{Cache, Kept};
+use super::errors::is_ordinary;
 use super::states::dict_state;
 use super::stock::Stock;
 use crate::cookie::Template;
@@ -102,9 +103,14 @@ impl CookieSettings {
         if known.is_some() {
             return Ok(known);
         }
-        let settings = Arc::new(Settings {
+        let native = match Texts::build(&seen) {
+            Ok(native) => native,
             // What werkzeug refuses is refused by Flask's own call of it.
-            native: Texts::build(&seen).unwrap_or(None),
+            Err(error) if is_ordinary(py, &error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let settings = Arc::new(Settings {
+            native,
             seen: seen.map(Bound::unbind),
             config: AtomicU64::new(0),
         });

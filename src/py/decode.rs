@@ -1,12 +1,12 @@
 //! Flask's tagged JSON to Python objects, read straight from the text with no tree in between.
 
 use base64_simd::STANDARD;
-use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString};
 
+use super::errors::is_ordinary;
 use super::key_cache::KeyCache;
 use super::tags::Tags;
 use super::text::ascii;
@@ -147,11 +147,7 @@ impl<'py> Decoder<'_, 'py> {
                 items,
                 is_flat: builder.is_flat,
             })),
-            Err(Unread::Raised(error)) if !error.is_instance_of::<PyException>(py) => {
-                // A `KeyboardInterrupt` or its like, raised while a value was built: not ours to
-                // swallow.
-                Err(error)
-            }
+            Err(Unread::Raised(error)) if !is_ordinary(py, &error) => Err(error),
             Ok(_) | Err(_) => Ok(None),
         }
     }
@@ -165,7 +161,7 @@ impl<'py> Decoder<'_, 'py> {
         match decoded {
             Ok(value) => Ok(value.cast_into::<PyDict>().ok()),
             // itsdangerous turns each of these into BadPayload, too.
-            Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
+            Err(error) if is_ordinary(py, &error) => Ok(None),
             Err(error) => Err(error),
         }
     }

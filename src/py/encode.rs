@@ -11,6 +11,7 @@ use pyo3::types::{
 };
 
 use super::decode::Tag;
+use super::errors::is_ordinary;
 use super::text::utf8;
 use crate::json;
 
@@ -65,6 +66,8 @@ pub(super) fn encode(data: &Bound<'_, PyDict>, out: &mut Vec<u8>) -> PyResult<Co
     match with_critical_section(data, || encoder.dict(data, 0)) {
         Ok(()) => Ok(Coverage::Native),
         Err(Stop::AskFlask) => Ok(Coverage::Flask),
+        // Flask's own serializer will raise it, when Flask's order of things comes to it.
+        Err(Stop::Raised(error)) if is_ordinary(data.py(), &error) => Ok(Coverage::Flask),
         Err(Stop::Raised(error)) => Err(error),
     }
 }

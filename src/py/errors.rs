@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -16,6 +16,11 @@ pub(super) fn contained<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     // The state that a panic could leave behind is behind atomics and locks that recover from
     // poisoning, or belongs to this call.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(internal("please report it")))
+}
+
+/// Whether it is an error, and not a `KeyboardInterrupt` or its like, which is nobody's here to swallow.
+pub(super) fn is_ordinary(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyException>(py)
 }
 
 /// What cannot happen, did: the message says what, and no data.

@@ -14,6 +14,7 @@ mod headers;
 mod key_cache;
 mod msgspec_types;
 mod null_sessions;
+mod on_update;
 mod plan;
 mod record_codec;
 mod record_decode;

@@ -14,10 +14,11 @@ use pyo3::types::{PyDelta, PyDeltaAccess, PyDict, PyInt, PyList, PyString, PyTup
 
 use super::cache::{Cache, Kept};
 use super::codec::{TokenCodec, derivation_named, digest_named, octets};
+use super::errors::is_ordinary;
 use super::states::{Attributes, Class, attributes_of, dict_state, items, same_items};
-use super::stock::{JSON_ATTRIBUTES, Stock};
+use super::stock::{JSON_ATTRIBUTES, Stock, VALUES};
 use super::tags::Tags;
-use super::verdicts::{Interfaces, Verdicts, has_shipped_hooks};
+use super::verdicts::{Interfaces, Verdicts, has_shipped_hooks, is_plain_value, matters};
 use crate::keyring::Keyring;
 
 /// What native code needs to open and seal an application's sessions.
@@ -178,6 +179,9 @@ struct Seen {
     interface: Class,
     app: Class,
     json: Class,
+    /// The package's session class, and Flask's class of serializers.
+    session: Class,
+    serializer: Class,
     /// The settings of [`settings`].
     settings: [Py<PyAny>; 4],
     /// The state of `app.config` in which they were last found there; 0 for none.
@@ -211,14 +215,17 @@ impl Seen {
         json: &Bound<'_, PyAny>,
         settings: &[Bound<'_, PyAny>; 4],
     ) -> PyResult<Self> {
+        let stock = Stock::get(interface.py())?;
         Ok(Self {
             interface: Class::of(interface),
             app: Class::of(app),
             json: Class::of(json),
+            session: Class::itself(stock.session.bind(interface.py())),
+            serializer: Class::itself(stock.serializer.bind(interface.py())),
             settings: settings.each_ref().map(|value| value.clone().unbind()),
             config: AtomicU64::new(0),
             fallbacks: items(&settings[1]).map(Bound::unbind).collect(),
-            attributes: Attributes::of(&attributes_of(interface)?),
+            attributes: Attributes::of(&attributes_of(interface)?, matters),
             tags: interface
                 .getattr("serializer")
                 .and_then(|serializer| Tags::of(&serializer))
@@ -226,15 +233,24 @@ impl Seen {
         })
     }
 
-    fn classes(&self) -> [&Class; 3] {
-        [&self.interface, &self.app, &self.json]
+    fn classes(&self) -> [&Class; 5] {
+        [
+            &self.interface,
+            &self.app,
+            &self.json,
+            &self.session,
+            &self.serializer,
+        ]
     }
 
     /// Whether everything is still as it was, the class of the application apart.
     fn holds(&self, interface: &Bound<'_, PyAny>, parts: &App<'_>) -> PyResult<bool> {
         let py = interface.py();
+        let stock = Stock::get(py)?;
         if !self.interface.is_class_of(interface)
             || !self.json.is_class_of(&parts.json)
+            || !self.session.is(stock.session.bind(py))
+            || !self.serializer.is(stock.serializer.bind(py))
             || !self
                 .tags
                 .as_ref()
@@ -287,14 +303,19 @@ impl Plan {
         app: &Bound<'_, PyAny>,
         App { config, json }: &App<'_>,
     ) -> PyResult<Option<Self>> {
+        let py = app.py();
         let Some(settings) = settings(config)? else {
             return Ok(None);
         };
         if has_own_methods(json)? {
             return Ok(None);
         }
-        // An error in here is the application's, and Flask's own code will raise it.
-        let native = Native::derive(interface, app, json, &settings).unwrap_or(None);
+        let native = match Native::derive(interface, app, json, &settings) {
+            Ok(native) => native,
+            // It is the application's, and Flask's own code will raise it.
+            Err(error) if is_ordinary(py, &error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         // Looking attributes up has given each class its number, where it had none.
         let seen = Seen::now(interface, app, json, &settings)?;
         Ok(Some(Self { seen, native }))
@@ -311,9 +332,17 @@ impl Native {
     ) -> PyResult<Option<Self>> {
         let py = app.py();
         let stock = Stock::get(py)?;
+        let attributes = attributes_of(interface)?;
+        if !has_shipped_hooks(interface, &attributes)? {
+            return Ok(None);
+        }
+        for name in VALUES {
+            if !is_plain_value(interface, &attributes, name)? {
+                return Ok(None);
+            }
+        }
         let serializer = interface.getattr("serializer")?;
-        if !has_shipped_hooks(interface, &attributes_of(interface)?)?
-            || !stock.app.unchanged_in(&app.get_type())?
+        if !stock.app.unchanged_in(&app.get_type())?
             || !json.get_type().is(&stock.json_provider)
             || !stock.json.unchanged_in(&json.get_type())?
             || !stock.is_shipped_serializer(&serializer)?

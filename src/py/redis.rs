@@ -1,6 +1,6 @@
 //! The native half of `RedisSessionInterface`: one call to open a session, one to save it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -25,7 +25,7 @@ use crate::turns::Turns;
 /// The base of `flask_session_rs.RedisSessionInterface`.
 #[pyclass(subclass, frozen, module = "flask_session_rs._native")]
 pub(crate) struct RedisInterface {
-    options: OnceLock<Options>,
+    options: OnceLock<Arc<Options>>,
     settings: RedisSettingsKept,
     requests: Verdicts,
     null_sessions: NullSessions,
@@ -52,7 +52,7 @@ impl Options {
 }
 
 impl RedisInterface {
-    pub(super) fn options(&self) -> PyResult<&Options> {
+    pub(super) fn options(&self) -> PyResult<&Arc<Options>> {
         self.options.get().ok_or_else(|| {
             PyRuntimeError::new_err("RedisSessionInterface.__init__ has not been called")
         })
@@ -125,7 +125,7 @@ impl RedisInterface {
             turns: Turns::new(),
         };
         self.options
-            .set(options)
+            .set(Arc::new(options))
             .map_err(|_| PyRuntimeError::new_err("the interface is already set up"))
     }
 
@@ -217,7 +217,7 @@ impl RedisInterface {
         let session = Self::new_session(slf)?;
         session.cast::<RedisSession>()?.get().state().sid_length = options.sid_length;
         let source = RecordSource {
-            interface: slf.clone().unbind(),
+            options: Arc::clone(options),
             settings,
             sent,
         };

@@ -257,8 +257,7 @@ impl RedisSession {
         let mut state = slf.get().state();
         state.next = Some(draw(state.sid_length)?);
         drop(state);
-        slf.as_super().get().touch();
-        Ok(())
+        Session::touch(slf.as_super())
     }
 
     /// Whether it holds anything but `_permanent`.
@@ -278,7 +277,6 @@ impl RedisSession {
         session::CLEAR.call(py, (slf,))?;
         dict.set_item(key, permanent)?;
         slf.get().state().cleared = true;
-        slf.as_super().get().touch();
-        Ok(())
+        Session::touch(slf.as_super())
     }
 }

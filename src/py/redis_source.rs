@@ -7,16 +7,16 @@ use pyo3::types::PyString;
 
 use super::errors::contained;
 use super::record_decode::{self, Decoded};
-use super::redis::RedisInterface;
+use super::redis::Options;
 use super::redis_settings::RedisSettings;
 use super::text::utf8;
 use crate::cookie;
 use crate::sid::Sid;
 use crate::store::{Loaded, Ttl};
 
-/// What a session in a store is loaded from: the request's cookie, and the interface that knows the store.
+/// What a session in a store is loaded from: the request's cookie, and the store.
 pub(super) struct RecordSource {
-    pub interface: Py<RedisInterface>,
+    pub options: Arc<Options>,
     pub settings: Arc<RedisSettings>,
     pub sent: Sent,
 }
@@ -71,7 +71,7 @@ impl RecordSource {
     /// Asks the store.
     pub(super) fn load<'py>(&self, py: Python<'py>) -> PyResult<Opened<'py>> {
         contained(|| {
-            let options = self.interface.get().options()?;
+            let options = &self.options;
             let new = Ok(Opened::New {
                 permanent: options.permanent,
             });
@@ -103,7 +103,7 @@ impl RecordSource {
 
     /// The record under this id; its expiry is slid where each request refreshes it.
     pub(super) fn fetch(&self, py: Python<'_>, sid: &Sid) -> PyResult<Loaded> {
-        let options = self.interface.get().options()?;
+        let options = &self.options;
         let key = options.key(sid);
         let slide = self.slide();
         options

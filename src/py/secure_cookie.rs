@@ -239,7 +239,7 @@ impl SecureCookieInterface {
             if !texts.refresh {
                 return Ok(Answer::Native(()));
             }
-            match sealed.refresh_due(py, native)? {
+            match sealed.refresh_due(py)? {
                 Refresh::NotDue => return Ok(Answer::Native(())),
                 Refresh::Reseal(payload) => {
                     return save.set_cookie(session, Permanent::Yes, |now, token| {
@@ -320,8 +320,12 @@ impl SealedCookie {
 
     /// Called when `SESSION_REFRESH_EACH_REQUEST` is on: Flask then sets the cookie of every permanent
     /// session again. No object is built to find out, and no signature is verified for a session
-    /// that does not call itself permanent.
-    fn refresh_due(&self, py: Python<'_>, native: &Native) -> PyResult<Refresh> {
+    /// that does not call itself permanent. The cookie is judged by the settings of the time when the session was opened,
+    /// as Flask does.
+    fn refresh_due(&self, py: Python<'_>) -> PyResult<Refresh> {
+        let Some(native) = self.plan.native() else {
+            return Ok(Refresh::Unclear);
+        };
         let Some(header) = header_text(self.header.bind(py)) else {
             return Ok(Refresh::NotDue);
         };

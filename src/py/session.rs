@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use pyo3::exceptions::{PyAttributeError, PyKeyError};
+use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::base::DictMethod;
 use super::codec;
+use super::on_update;
 use super::redis_session;
 use super::redis_source::RecordSource;
 use super::secure_cookie::SealedCookie;
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     loaded: AtomicBool,
     accessed: AtomicBool,
     modified: AtomicBool,
+    /// Whether `on_update` was set.
+    watched: AtomicBool,
     /// What the dict is filled from; nothing where a session begins in use.
     source: OnceLock<Source>,
     /// The payload that the dict was filled from, if it is known. Held by whoever fills the dict.
@@ -118,11 +121,14 @@ impl Session {
     /// Leaves a new session to be filled from `source` when it is first used.
     pub(super) fn defer(slf: &Bound<'_, Self>, source: Source) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        if this.source.set(source).is_err() {
+            return Err(PyTypeError::new_err(
+                "session_class gave a session that is in use already: it has to make a new one whenever it is called",
+            ));
+        }
         slf.as_super()
             .set_item(intern!(py, NOT_LOADED), py.None())?;
-        if this.source.set(source).is_ok() {
-            this.loaded.store(false, Ordering::Release);
-        }
+        this.loaded.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -132,6 +138,7 @@ impl Session {
             loaded: AtomicBool::new(true),
             accessed: AtomicBool::new(false),
             modified: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
             source: OnceLock::new(),
             filled: Mutex::new(None),
         }
@@ -236,8 +243,23 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn touch(&self) {
-        self.modified.store(true, Ordering::Relaxed);
+    /// What follows a change of the session's own items.
+    #[inline]
+    pub(super) fn touch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if !slf.get().watched.load(Ordering::Relaxed) && on_update::is_own_class(slf)? {
+            slf.get().modified.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        on_update::call(slf)
+    }
+
+    /// Whether `on_update` was set.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn watch(&self) {
+        self.watched.store(true, Ordering::Relaxed);
     }
 }
 
@@ -298,6 +320,17 @@ impl Session {
         } else {
             Err(PyAttributeError::new_err("modified"))
         }
+    }
+
+    /// What is called with the session when its own items change: by default it sets `modified`. None for nothing.
+    #[getter]
+    fn on_update<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        on_update::get(slf)
+    }
+
+    #[setter]
+    fn set_on_update(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        on_update::set(slf, value)
     }
 
     // Readers.
@@ -416,7 +449,7 @@ impl Session {
         let flags = PyDict::new(py);
         flags.set_item(intern!(py, "accessed"), this.is_accessed())?;
         flags.set_item(intern!(py, "modified"), this.is_modified())?;
-        let attributes = slf.getattr_opt(intern!(py, "__dict__"))?;
+        let attributes = on_update::state(slf, &flags)?;
         Ok((attributes, flags).into_pyobject(py)?.into_any())
     }
 
@@ -428,22 +461,19 @@ impl Session {
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         Self::dict(slf)?.set_item(key, value)?;
-        slf.get().touch();
-        Ok(())
+        Self::touch(slf)
     }
 
     fn __delitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<()> {
         Self::dict(slf)?;
         DELITEM.call(slf.py(), (slf, key))?;
-        slf.get().touch();
-        Ok(())
+        Self::touch(slf)
     }
 
     fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::dict(slf)?;
         CLEAR.call(slf.py(), (slf,))?;
-        slf.get().touch();
-        Ok(())
+        Self::touch(slf)
     }
 
     /// `default` may be given by name, as in werkzeug's method and unlike dict's.
@@ -459,7 +489,7 @@ impl Session {
             Default::Given(default) => POP.call(slf.py(), (slf, key, default))?,
         };
         if present {
-            slf.get().touch();
+            Self::touch(slf)?;
         }
         Ok(value)
     }
@@ -467,7 +497,7 @@ impl Session {
     fn popitem<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::dict(slf)?;
         let item = POPITEM.call(slf.py(), (slf,))?;
-        slf.get().touch();
+        Self::touch(slf)?;
         Ok(item)
     }
 
@@ -480,7 +510,7 @@ impl Session {
         let added = !Self::dict(slf)?.contains(key)?;
         let value = SETDEFAULT.call(slf.py(), (slf, key, default))?;
         if added {
-            slf.get().touch();
+            Self::touch(slf)?;
         }
         Ok(value)
     }
@@ -498,15 +528,13 @@ impl Session {
             None => (slf,).into_pyobject(py)?,
         };
         UPDATE.call_with(&args, kwargs)?;
-        slf.get().touch();
-        Ok(())
+        Self::touch(slf)
     }
 
     fn __ior__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<()> {
         Self::dict(slf)?;
         UPDATE.call(slf.py(), (slf, other))?;
-        slf.get().touch();
-        Ok(())
+        Self::touch(slf)
     }
 }
 

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{
+    PyBytes, PyDict, PyInt, PyList, PyString, PyTuple, PyType, PyTypeMethods, PyWeakrefMethods,
+    PyWeakrefReference,
+};
 
 /// The attributes of an object itself, as `vars(object)`.
 ///
@@ -26,16 +29,28 @@ pub(super) fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'
 }
 
 /// A class at one state of it and of its bases.
+///
+/// By number, not by reference: no other state, of whatever class, is ever given the same one. An interface often is held
+/// by what its application's classes hold, and a reference from here would be one that the garbage collector does not see.
 pub(super) struct Class {
-    class: Py<PyType>,
+    address: usize,
     version: u32,
 }
 
 impl Class {
     pub(super) fn of(object: &Bound<'_, PyAny>) -> Self {
+        Self::at(object.get_type_ptr())
+    }
+
+    /// The class itself, not the class of an object.
+    pub(super) fn itself(class: &Bound<'_, PyType>) -> Self {
+        Self::at(class.as_type_ptr())
+    }
+
+    fn at(class: *mut ffi::PyTypeObject) -> Self {
         Self {
-            class: object.get_type().unbind(),
-            version: version(object),
+            address: class.addr(),
+            version: version(class),
         }
     }
 
@@ -46,26 +61,54 @@ impl Class {
 
     /// Whether it is the class of `object`, and in the same state.
     pub(super) fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
-        self.class.as_ptr() == object.get_type_ptr().cast()
-            && self.version != 0
-            && self.version == version(object)
+        self.is_at(object.get_type_ptr())
+    }
+
+    /// Whether it is this class, in the same state.
+    pub(super) fn is(&self, class: &Bound<'_, PyType>) -> bool {
+        self.is_at(class.as_type_ptr())
+    }
+
+    fn is_at(&self, class: *mut ffi::PyTypeObject) -> bool {
+        self.address == class.addr() && self.version != 0 && self.version == version(class)
     }
 }
 
-/// The attributes of an object itself, at one moment.
-pub(super) struct Attributes(Vec<(Py<PyAny>, Py<PyAny>)>);
+/// The attributes of an interface object itself, at one moment: their names, and the values of those that bear on how
+/// sessions are read and written.
+pub(super) struct Attributes(Vec<(Py<PyAny>, Value)>);
+
+/// The value that an attribute had.
+enum Value {
+    /// Nobody here asks for it.
+    Any,
+    Same(Py<PyAny>),
+    /// Of what the garbage collector looks after, since the interface may be in a cycle with it. See [`Class`].
+    Weak(Py<PyWeakrefReference>),
+}
 
 impl Attributes {
-    pub(super) fn of(attributes: &Bound<'_, PyDict>) -> Self {
+    /// `matters` says which names bear on the answer that is kept with them.
+    pub(super) fn of(
+        attributes: &Bound<'_, PyDict>,
+        matters: impl Fn(&Bound<'_, PyAny>) -> bool,
+    ) -> Self {
         Self(
             attributes
                 .iter()
-                .map(|(name, value)| (name.unbind(), value.unbind()))
+                .map(|(name, value)| {
+                    let value = if matters(&name) {
+                        Value::of(value)
+                    } else {
+                        Value::Any
+                    };
+                    (name.unbind(), value)
+                })
                 .collect(),
         )
     }
 
-    /// Whether they still are the same objects.
+    /// Whether they still are the same objects, those that matter.
     pub(super) fn are(&self, found: &Bound<'_, PyDict>) -> bool {
         self.0.len() == found.len()
             && (self.0.is_empty()
@@ -74,6 +117,30 @@ impl Attributes {
                     .iter()
                     .zip(found.iter())
                     .all(|((name, value), found)| name.is(&found.0) && value.is(&found.1)))
+    }
+}
+
+impl Value {
+    fn of(value: Bound<'_, PyAny>) -> Self {
+        let has_no_references = value.is_none()
+            || value.is_exact_instance_of::<PyString>()
+            || value.is_exact_instance_of::<PyBytes>()
+            || value.is_exact_instance_of::<PyInt>();
+        if !has_no_references && let Ok(weak) = PyWeakrefReference::new(&value) {
+            return Self::Weak(weak.unbind());
+        }
+        Self::Same(value.unbind())
+    }
+
+    fn is(&self, found: &Bound<'_, PyAny>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Same(value) => value.is(found),
+            Self::Weak(weak) => weak
+                .bind(found.py())
+                .upgrade()
+                .is_some_and(|value| value.is(found)),
+        }
     }
 }
 
@@ -104,18 +171,18 @@ pub(super) fn items<'a, 'py>(
     in_list.chain(tuple.into_iter().flat_map(PyTupleMethods::iter))
 }
 
-/// The number that Python gave to this state of an object's class and its bases; 0 where it gave none.
+/// The number that Python gave to this state of a class and its bases; 0 where it gave none.
 ///
 /// Numbers are never given twice, and the class loses its number when it or a base changes
 /// (`PyType_Modified` in `Objects/typeobject.c`).
 #[allow(unsafe_code)]
-fn version(object: &Bound<'_, PyAny>) -> u32 {
-    // SAFETY: the object keeps its class alive, and `tp_version_tag` is a plain, aligned unsigned
+fn version(class: *mut ffi::PyTypeObject) -> u32 {
+    // SAFETY: whoever asks holds the class, or an object that keeps it alive, and `tp_version_tag` is a plain, aligned unsigned
     // int of every CPython type object since 2.6. It is read atomically since another thread of a
     // free-threaded interpreter may write it; an old number read in such a race is one that a
     // request which started a moment earlier would have seen.
     unsafe {
-        let number = std::ptr::addr_of_mut!((*object.get_type_ptr()).tp_version_tag);
+        let number = std::ptr::addr_of_mut!((*class).tp_version_tag);
         AtomicU32::from_ptr(number).load(Ordering::Relaxed)
     }
 }

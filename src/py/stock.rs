@@ -5,8 +5,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyList, PyType};
 
-/// The methods of `SecureCookieSessionInterface` that an application may override.
-pub(super) const HOOKS: [&str; 10] = [
+/// The methods of `SecureCookieSessionInterface` that an application may override, and how its attributes are found.
+pub(super) const HOOKS: [&str; 12] = [
+    "__getattribute__",
+    "__getattr__",
     "get_cookie_name",
     "get_cookie_domain",
     "get_cookie_path",
@@ -18,6 +20,53 @@ pub(super) const HOOKS: [&str; 10] = [
     "should_set_cookie",
     "get_signing_serializer",
 ];
+
+/// The attributes of `SecureCookieSessionInterface` that an application may set to another value.
+pub(super) const VALUES: [&str; 6] = [
+    "session_class",
+    "serializer",
+    "salt",
+    "key_derivation",
+    "digest_method",
+    "compress_threshold",
+];
+
+/// The methods of Flask's own interface that do the work behind the package's.
+const FLASK_INTERFACE_METHODS: [&str; 3] =
+    ["open_session", "save_session", "get_signing_serializer"];
+
+/// The attributes of a session that Flask's interface asks.
+const SESSION_ATTRIBUTES: [&str; 8] = [
+    "__getattribute__",
+    "__init__",
+    "__iter__",
+    "__len__",
+    "accessed",
+    "keys",
+    "modified",
+    "permanent",
+];
+
+/// The methods of a serializer by which Flask's interface reads and writes.
+const SERIALIZER_METHODS: [&str; 5] = ["dumps", "loads", "tag", "untag", "_untag_scan"];
+
+/// What a tag of a serializer consists of.
+const TAG_ATTRIBUTES: [&str; 5] = ["key", "check", "to_json", "to_python", "tag"];
+
+/// The classes of the shipped tags in `flask.json.tag`, in the order in which they are tried.
+const TAGS: [&str; 8] = [
+    "TagDict",
+    "PassDict",
+    "TagTuple",
+    "PassList",
+    "TagBytes",
+    "TagMarkup",
+    "TagUUID",
+    "TagDateTime",
+];
+
+/// The methods of itsdangerous' `TimestampSigner` that say when a cookie was signed.
+const SIGNER_METHODS: [&str; 4] = ["get_timestamp", "timestamp_to_datetime", "sign", "unsign"];
 
 /// The attributes of Flask's request class through which the session's cookie is read.
 pub(super) const REQUEST_ATTRIBUTES: [&str; 5] = [
@@ -86,7 +135,14 @@ fn is_shipped(value: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(true);
     };
     let package = module.split('.').next().unwrap_or_default();
-    Ok(["builtins", "flask", "flask_session_rs", "werkzeug"].contains(&package))
+    Ok([
+        "builtins",
+        "flask",
+        "flask_session_rs",
+        "itsdangerous",
+        "werkzeug",
+    ]
+    .contains(&package))
 }
 
 impl Shipped {
@@ -111,6 +167,11 @@ impl Shipped {
     pub(super) fn unchanged_in(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
         Ok(self.are_answered(|name| class.getattr_opt(name))?
             && class.is_subclass(self.class.bind(class.py()))?)
+    }
+
+    /// Whether the class that it is of still answers each of the attributes with what is shipped.
+    fn is_unchanged(&self, py: Python<'_>) -> PyResult<bool> {
+        self.are_answered(|name| self.class.bind(py).getattr_opt(name))
     }
 
     /// Whether `look_up` answers each of the attributes with what is shipped.
@@ -143,14 +204,17 @@ pub(super) struct Stock {
     pub json_provider: Py<PyType>,
     /// `flask.json.tag.TaggedJSONSerializer`.
     pub serializer: Py<PyType>,
-    /// `TaggedJSONSerializer.default_tags`: the classes of its tags, in order.
-    pub tags: Py<PyList>,
+    serializer_methods: Shipped,
+    /// The classes of the shipped tags, in order.
+    tags: Vec<Shipped>,
+    signer: Shipped,
     /// `flask.sessions.session_json_serializer`: the instance that Flask's interface uses.
     pub session_serializer: Py<PyAny>,
     /// `werkzeug.datastructures.Headers`.
     pub headers: Py<PyType>,
     /// `flask_session_rs.sessions.SecureCookieSession`.
     pub session: Py<PyType>,
+    session_attributes: Shipped,
     /// `flask.globals._cv_app`: the context variable of the application context.
     pub app_context: Py<PyAny>,
     /// `flask.Response.set_cookie`.
@@ -160,6 +224,7 @@ pub(super) struct Stock {
     /// `hashlib` functions, each with the name of its digest; Flask's lazy SHA-1 is among them.
     pub digests: Vec<(Py<PyAny>, &'static str)>,
     pub interface: Shipped,
+    flask_interface: Shipped,
     /// `flask_session_rs.redis.RedisSessionInterface`.
     pub redis_interface: Shipped,
     /// `flask_session_rs.sessions.RedisSession`.
@@ -198,25 +263,29 @@ impl Stock {
             }
         }
         let serializer = class("flask.json.tag", "TaggedJSONSerializer")?;
+        let session = class("flask_session_rs.sessions", "SecureCookieSession")?;
         let json_provider = class("flask.json.provider", "DefaultJSONProvider")?;
         Ok(Self {
             config: class("flask.config", "Config")?.unbind(),
-            tags: PyList::new(
-                py,
-                serializer
-                    .getattr("default_tags")?
-                    .cast_into::<PyList>()?
-                    .iter(),
-            )?
-            .unbind(),
+            tags: TAGS
+                .iter()
+                .map(|name| Shipped::of(&class("flask.json.tag", name)?, &TAG_ATTRIBUTES))
+                .collect::<PyResult<_>>()?,
+            serializer_methods: Shipped::of(&serializer, &SERIALIZER_METHODS)?,
+            signer: Shipped::of(&class("itsdangerous", "TimestampSigner")?, &SIGNER_METHODS)?,
             session_serializer: sessions.getattr("session_json_serializer")?.unbind(),
             headers: class("werkzeug.datastructures", "Headers")?.unbind(),
-            session: class("flask_session_rs.sessions", "SecureCookieSession")?.unbind(),
+            session_attributes: Shipped::of(&session, &SESSION_ATTRIBUTES)?,
+            session: session.unbind(),
             app_context: py.import("flask.globals")?.getattr("_cv_app")?.unbind(),
             set_cookie: class("flask", "Response")?.getattr("set_cookie")?.unbind(),
             dump_cookie: py.import("werkzeug.http")?.getattr("dump_cookie")?.unbind(),
             digests,
             interface: Shipped::of(&ours, &HOOKS)?,
+            flask_interface: Shipped::of(
+                flask_interface.cast::<PyType>()?,
+                &FLASK_INTERFACE_METHODS,
+            )?,
             redis_interface: Shipped::of(
                 &class("flask_session_rs.redis", "RedisSessionInterface")?,
                 &HOOKS,
@@ -253,21 +322,29 @@ impl Stock {
         }
     }
 
+    /// Whether Flask's own interface and the package's session do what they do as shipped: somebody may have patched them.
+    pub(super) fn is_untouched(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.flask_interface.is_unchanged(py)?
+            && self.session_attributes.is_unchanged(py)?
+            && self.signer.is_unchanged(py)?)
+    }
+
     /// Whether `serializer` is the shipped class with nothing but the shipped tags, in their order.
     pub(super) fn is_shipped_serializer(&self, serializer: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = serializer.py();
-        if !serializer.get_type().is(&self.serializer) {
+        if !serializer.get_type().is(&self.serializer)
+            || !self.serializer_methods.is_unchanged(py)?
+        {
             return Ok(false);
         }
         let order = serializer.getattr("order")?.cast_into::<PyList>()?;
         let tags = serializer.getattr("tags")?.cast_into::<PyDict>()?;
-        let shipped = self.tags.bind(py);
-        if order.len() != shipped.len() {
+        if order.len() != self.tags.len() {
             return Ok(false);
         }
         let mut keyed = 0;
-        for (tag, class) in order.iter().zip(shipped.iter()) {
-            if !tag.get_type().is(&class) {
+        for (tag, shipped) in order.iter().zip(&self.tags) {
+            if !tag.get_type().is(&shipped.class) || !shipped.is_unchanged(py)? {
                 return Ok(false);
             }
             let key = tag.getattr("key")?;

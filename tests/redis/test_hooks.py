@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import typing as t
+import weakref
 
 import flask
 import pytest
 from flask import session
 from flask.sessions import SessionMixin
+from typing_extensions import Self
 
 from flask_session_rs import RedisSession
 from flask_session_rs import RedisSessionInterface
@@ -434,3 +437,106 @@ def test_vary_of_a_response_class(server: RedisServer) -> None:
     app = app_of(RedisSessionInterface(server.unix_url()))
     app.response_class = Response
     assert visit(app, "/set/1").header("X-Varied") == ["yes"]
+
+
+class Pooled(RedisSession):
+    """A class that gives the same object whenever it is called."""
+
+    one: t.ClassVar[t.Any] = None
+
+    def __new__(cls, *args: t.Any, **kwargs: t.Any) -> Self:
+        cls.one = cls.one or super().__new__(cls)
+        made: Self = cls.one
+        return made
+
+
+def test_a_session_object_serves_one_request(server: RedisServer) -> None:
+    """What one user's request put into it is never another's."""
+    Pooled.one = None
+    interface = RedisSessionInterface(server.unix_url())
+    interface.session_class = Pooled
+    app = app_of(interface)
+    app.testing = True
+    assert visit(app, "/set/1").body == "set"
+    with pytest.raises(TypeError, match="session_class gave a session that is in use already"):
+        visit(app, "/get")
+
+
+class OwnModified(RedisSession):
+    """As applications write it that want to know of changes."""
+
+    changes = 0
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "modified":
+            super().__setattr__("changes", self.changes + 1)
+
+
+def test_a_session_class_hears_of_changes(server: RedisServer) -> None:
+    interface = RedisSessionInterface(server.unix_url())
+    interface.session_class = OwnModified
+    app = app_of(interface)
+    app.add_url_rule("/changes", "changes", lambda: str(session.changes))  # type: ignore[attr-defined]
+
+    @app.get("/regenerated")
+    def regenerated() -> str:
+        session["b"] = 1
+        session.regenerate()  # type: ignore[attr-defined]
+        return str(session.changes)  # type: ignore[attr-defined]
+
+    visitor = Visitor(app)
+    assert visitor.get("/changes").body == "0"
+    assert visitor.get("/regenerated").body == "2"
+    assert visitor.get("/set/3").body == "set"
+    assert visitor.get("/get").body == "3"
+
+
+def told_its_app(interface: RedisSessionInterface) -> flask.Flask:
+    app = app_of(interface)
+    interface.app = app  # type: ignore[attr-defined]
+    return app
+
+
+def keeps_its_last_session(interface: RedisSessionInterface) -> flask.Flask:
+    app = app_of(interface)
+
+    @app.after_request
+    def keep(response: flask.Response) -> flask.Response:
+        interface.last = session._get_current_object()  # type: ignore[attr-defined]
+        return response
+
+    return app
+
+
+def of_a_class_that_knows_the_app(_: RedisSessionInterface) -> flask.Flask:
+    class Interface(RedisSessionInterface):
+        def get_cookie_domain(self, app: flask.Flask) -> str | None:
+            domain: str | None = made.config["SESSION_COOKIE_DOMAIN"]
+            return domain
+
+    made = app_of(Interface(_.url))  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.mark.parametrize(
+    "make", [told_its_app, keeps_its_last_session, of_a_class_that_knows_the_app]
+)
+def test_applications_are_collected(
+    server: RedisServer, make: t.Callable[[RedisSessionInterface], flask.Flask]
+) -> None:
+    """With the interface go its connections."""
+
+    def visited() -> list[weakref.ref[t.Any]]:
+        interface = RedisSessionInterface(server.unix_url())
+        interface.url = server.unix_url()  # type: ignore[attr-defined]
+        app = make(interface)
+        visitor = Visitor(app)
+        for path in ("/set/1", "/get", "/untouched"):
+            assert visitor.get(path).status == "200 OK"
+        return [weakref.ref(app), weakref.ref(app.session_interface)]
+
+    things = [thing for _ in range(3) for thing in visited()]
+    gc.collect()
+    gc.collect()
+    assert not [thing() for thing in things if thing() is not None]

@@ -65,8 +65,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/verdicts.rs",
-                "    attributes.iter().any(|(name, _)| is_hook(&name))",
-                "    attributes.iter().any(|(name, _)| is_hook(&name) && name.is_none())",
+                "    attributes.iter().any(|(name, _)| is_one_of(&name, &HOOKS))",
+                "    attributes.iter().any(|(name, _)| is_one_of(&name, &HOOKS) && name.is_none())",
             ),
         ),
         ("tests/test_extension_points.py::test_attributes_changed_between_requests",),
@@ -106,5 +106,89 @@ MUTATIONS = (
             ),
         ),
         ("tests/redis/test_clients.py::test_a_plain_client_is_its_settings",),
+    ),
+    Mutation(
+        "a salt that an interface computes is asked for once",
+        (
+            Edit(
+                "src/py/plan.rs",
+                "if !is_plain_value(interface, &attributes, name)? {",
+                "if name.is_empty() {",
+            ),
+        ),
+        (
+            "tests/test_changing_interfaces.py::test_values_that_are_computed",
+            "tests/test_changing_interfaces.py::test_values_in_a_slot",
+        ),
+    ),
+    Mutation(
+        "a session class that an interface computes is asked for once",
+        (
+            Edit(
+                "src/py/verdicts.rs",
+                '        && is_plain_value(interface, attributes, "session_class")?\n',
+                "",
+            ),
+            Edit(
+                "src/py/plan.rs",
+                "if !is_plain_value(interface, &attributes, name)? {",
+                'if name != "session_class" && !is_plain_value(interface, &attributes, name)? {',
+            ),
+        ),
+        ("tests/test_changing_interfaces.py::test_values_that_are_computed",),
+    ),
+    Mutation(
+        "what is patched onto Flask's own interface is passed over",
+        (Edit("src/py/verdicts.rs", "        && stock.is_untouched(py)?\n", ""),),
+        ("tests/test_changing_interfaces.py::test_patches",),
+    ),
+    Mutation(
+        "a serializer that is patched while the application runs is passed over",
+        (
+            Edit(
+                "src/py/plan.rs",
+                "            || !self.serializer.is(stock.serializer.bind(py))\n",
+                "",
+            ),
+        ),
+        ("tests/test_changing_interfaces.py::test_patches",),
+    ),
+    Mutation(
+        "an attribute of the interface is kept alive",
+        (
+            Edit(
+                "src/py/states.rs",
+                "if !has_no_references && let Ok",
+                "if value.is_none() && let Ok",
+            ),
+        ),
+        ("tests/test_changing_interfaces.py::test_applications_are_collected",),
+    ),
+    Mutation(
+        "an interrupt while settings are read is swallowed",
+        (
+            Edit(
+                "src/py/cookie_settings.rs",
+                "Err(error) if is_ordinary(py, &error) => return Ok(None),",
+                "Err(error) if is_ordinary(py, &error) || true => return Ok(None),",
+            ),
+        ),
+        ("tests/test_changing_interfaces.py::test_an_interrupt_is_not_lost",),
+    ),
+    Mutation(
+        "a session in Redis keeps its interface alive",
+        (
+            Edit(
+                "src/py/redis_source.rs",
+                "    pub options: Arc<Options>,\n",
+                "    pub options: Arc<Options>,\n    pub _keeps: Py<super::redis::RedisInterface>,\n",
+            ),
+            Edit(
+                "src/py/redis.rs",
+                "            options: Arc::clone(options),\n",
+                "            options: Arc::clone(options),\n            _keeps: slf.clone().unbind(),\n",
+            ),
+        ),
+        ("tests/redis/test_hooks.py::test_applications_are_collected",),
     ),
 )

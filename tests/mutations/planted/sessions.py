@@ -78,7 +78,7 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/session.rs",
-                "        if added {\n            slf.get().touch();\n        }",
+                "        if added {\n            Self::touch(slf)?;\n        }",
                 "        let _ = added;",
             ),
         ),
@@ -89,8 +89,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/session.rs",
-                "        UPDATE.call(slf.py(), (slf, other))?;\n        slf.get().touch();\n        Ok(())",
-                "        UPDATE.call(slf.py(), (slf, other))?;\n        Ok(())",
+                "        UPDATE.call(slf.py(), (slf, other))?;\n        Self::touch(slf)\n",
+                "        UPDATE.call(slf.py(), (slf, other))?;\n        Ok(())\n",
             ),
         ),
         ("tests/test_session_object.py::test_same_as_flasks",),
@@ -124,5 +124,53 @@ MUTATIONS = (
             "tests/payload.rs::deflates_only_where_it_pays",
             "tests/payload.rs::deflates_exactly_where_itsdangerous_does",
         ),
+    ),
+    Mutation(
+        "a session class of the application's own does not hear of changes",
+        (Edit("src/py/session.rs", " && on_update::is_own_class(slf)?", ""),),
+        (
+            "tests/test_session_copies.py::test_subclasses_in_requests",
+            "tests/redis/test_hooks.py::test_a_session_class_hears_of_changes",
+        ),
+    ),
+    Mutation(
+        "on_update is passed over",
+        (Edit("src/py/session.rs", "if !slf.get().watched.load(Ordering::Relaxed) && ", "if "),),
+        ("tests/test_session_copies.py::test_on_update",),
+    ),
+    Mutation(
+        "a session that another request used is filled once more",
+        (
+            Edit(
+                "src/py/session.rs",
+                "if this.source.set(source).is_err() {",
+                "if this.source.set(source).is_err() && false {",
+            ),
+        ),
+        ("tests/redis/test_hooks.py::test_a_session_object_serves_one_request",),
+    ),
+    Mutation(
+        "an untouched cookie is judged by the settings at the end of the request",
+        (
+            Edit(
+                "src/py/secure_cookie.rs",
+                "            match sealed.refresh_due(py)? {",
+                "            let plan = Arc::clone(&plan);\n"
+                "            let header = sealed.header.clone_ref(py);\n"
+                "            match (SealedCookie { header, plan }).refresh_due(py)? {",
+            ),
+        ),
+        ("tests/test_permanent.py::test_settings_that_change_meanwhile",),
+    ),
+    Mutation(
+        "a value that cannot be written fails before Vary is set",
+        (
+            Edit(
+                "src/py/encode.rs",
+                "Err(Stop::Raised(error)) if is_ordinary(data.py(), &error) => Ok(Coverage::Flask),",
+                "Err(Stop::Raised(error)) if is_ordinary(data.py(), &error) => Err(error),",
+            ),
+        ),
+        ("tests/test_changing_interfaces.py::test_a_date_that_cannot_be_written",),
     ),
 )
