@@ -287,6 +287,19 @@ class TestEmptiedKeyByKey:
         assert told(slow.finish()) == "left alone"
         assert store.get(sid) == {"c": 3}
 
+    @BACK
+    @pytest.mark.parametrize("use", [put(c=3), put(a=2), append("cart", 2)])
+    def test_has_ended_for_what_is_added_after_that(
+        self, app: flask.Flask, store: Store, use: Use
+    ) -> None:
+        """In the other order: a record that is gone is not begun again, whoever has emptied it and how."""
+        sid = begin(app, a=1, cart=[1])
+        slow = under_way(app, sid, use)
+        assert told(request(app, sid, empty)) == "deleted"
+        assert store.all() == {}
+        assert told(slow.finish()) == "left alone"
+        assert store.all() == {}
+
     def test_goes_where_nobody_added_anything(self, app: flask.Flask, store: Store) -> None:
         sid = begin(app, a=1, b=2)
         slow = under_way(app, sid, empty)
