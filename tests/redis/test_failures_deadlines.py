@@ -84,6 +84,19 @@ def test_a_silent_server(own_server: RedisServer) -> None:
     suffer(known_visitor(app_over(own_server.url(), timeout=TIMEOUT)), harm, waits=True)
 
 
+@pytest.mark.parametrize("refresh", [True, False])
+def test_a_view_that_ignores_its_session_waits_where_an_expiry_slides(
+    own_server: RedisServer, refresh: bool
+) -> None:
+    """As documented, with the setting that spares it the wait; without a cookie, nobody waits."""
+    app = app_over(own_server.url(), timeout=TIMEOUT, SESSION_REFRESH_EACH_REQUEST=refresh)
+    visitor = known_visitor(app)
+    with own_server.paused():
+        known = ends_in_time(lambda: visitor.get("/untouched"), waits=refresh)
+        new = ends_in_time(lambda: Visitor(app).get("/untouched"), waits=False)
+    assert known.status == new.status == "200 OK"
+
+
 def test_a_silent_server_at_a_unix_socket(own_server: RedisServer) -> None:
     harm = Harm(own_server.pause, own_server.resume)
     suffer(known_visitor(app_over(own_server.unix_url(), timeout=TIMEOUT)), harm, waits=True)
