@@ -15,15 +15,18 @@ from flask.sessions import SessionMixin
 from flask_session_rs import RedisSession
 
 from . import steps
+from .flavours import FLASK_SESSION
 from .flavours import Flavour
+from .flavours import NATIVE
 from .server import RedisServer
 from .steps import begin
 from .steps import InSteps
 from .steps import request
 from .steps import Store
 from .steps import told
+from .steps import Use
 
-DATA = {"a": 1, "nested": {"list": [1, 2]}}
+DATA: dict[str, t.Any] = {"a": 1, "nested": {"list": [1, 2]}}
 
 
 @pytest.fixture
@@ -126,6 +129,21 @@ class TestOnBoth:
             session = opened(app, sid)
             use(session)
             assert session.modified is modified
+
+    @pytest.mark.parametrize("refresh", [True, False])
+    def test_a_new_session_that_is_not_marked(
+        self, flavour: Flavour, server: RedisServer, refresh: bool
+    ) -> None:
+        """Begun where every response refreshes its cookie; else it is not, by either."""
+
+        def use(session: t.Any) -> None:
+            session["a"] = 1
+            session.modified = False
+
+        app = steps.new_app(flavour, server.unix_url(), SESSION_REFRESH_EACH_REQUEST=refresh)
+        said = told(request(app, None, use))
+        assert (said == "left alone") == (not refresh)
+        assert len(server.records()) == refresh
 
     def test_is_a_mutable_mapping(self, app: flask.Flask) -> None:
         session = opened(app, begin(app, **DATA))
@@ -244,6 +262,47 @@ class TestOurs:
         assert opened(ours, sid) != opened(ours, None)
         session = opened(ours, sid)
         assert session | opened(ours, None) == {"_permanent": True, **DATA}
+
+    @pytest.mark.parametrize("refresh", [True, False])
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            (lambda s: s.update(a=2), {**DATA, "a": 2}),
+            (lambda s: s.pop("a"), {"nested": {"list": [1, 2]}}),
+            (lambda s: s["nested"]["list"].append(3), {"a": 1, "nested": {"list": [1, 2, 3]}}),
+            # In both: one that was emptied and is not marked stays as it was.
+            (lambda s: s.clear(), DATA),
+        ],
+        ids=["set", "removed", "nested", "emptied"],
+    )
+    def test_the_mark_taken_off_discards_no_change(
+        self, server: RedisServer, change: Use, expected: object, refresh: bool
+    ) -> None:
+        """Changes are found by comparing. Flask-Session, with refresh off, goes by the mark alone."""
+
+        def use(session: t.Any) -> None:
+            change(session)
+            session.modified = False
+
+        store = Store(server.client)
+        for flavour, found in (
+            (NATIVE, expected),
+            (FLASK_SESSION, expected if refresh else DATA),
+        ):
+            app = steps.new_app(flavour, server.unix_url(), SESSION_REFRESH_EACH_REQUEST=refresh)
+            sid = begin(app, **copy.deepcopy(DATA))
+            request(app, sid, use)
+            assert store.get(sid) == found, flavour.name
+
+    @pytest.mark.parametrize("refresh", [True, False])
+    def test_nested_changes_need_no_mark(self, server: RedisServer, refresh: bool) -> None:
+        """For Flask-Session they do, unless it writes every record again."""
+        store = Store(server.client)
+        for flavour, saved in ((NATIVE, True), (FLASK_SESSION, refresh)):
+            app = steps.new_app(flavour, server.unix_url(), SESSION_REFRESH_EACH_REQUEST=refresh)
+            sid = begin(app, cart=[1])
+            request(app, sid, lambda s: s["cart"].append(2))
+            assert store.get(sid) == {"cart": [1, 2] if saved else [1]}, flavour.name
 
     def test_made_by_hand(self) -> None:
         session = RedisSession({"a": 1}, sid="s" * 20, permanent=True)
