@@ -67,7 +67,7 @@ const ADVICE: [(&str, &str); 22] = [
 ];
 
 const NOPERM: &str = "the user's ACL has to allow GET, GETEX, SET, DEL, EVAL, EVALSHA, WATCH, UNWATCH, MULTI and EXEC \
-                      on the keys of sessions";
+                      on the keys of sessions, and SELECT for a database other than 0";
 
 /// Errors without a code of their own (`ERR`), told apart by the words of the server.
 /// with the code that they are given here.

@@ -16,6 +16,7 @@ from ..visits import Visitor
 from .apps import COOKIE
 from .apps import PREFIX
 from .apps import stored_app
+from .failing import error_of
 from .flavours import FLASK_SESSION
 from .flavours import NATIVE
 from .server import RedisServer
@@ -115,11 +116,14 @@ def text(value: t.Any) -> str:
 
 
 def test_the_error_for_a_missing_one_names_the_same() -> None:
-    """The advice of `NOPERM`, as it stands in the code."""
+    """The advice of `NOPERM`, as it stands in the code: every right of the page's table, `SELECT` included."""
     source = (documents.ROOT / "src/store/refusal.rs").read_text(encoding="utf-8")
     (advice,) = re.findall(r"const NOPERM: &str = \"(.*?)\";", source, re.DOTALL)
+    rows = documents.table(documents.PAGES["operations.md"], "right")
+    rights = [right for row in rows for right in re.findall(r"\+(\w+)", row["right"])]
+    assert sorted(rights) == sorted([*COMMANDS, "select"])
     assert sorted(re.findall(r"\b[A-Z]{3,}\b", advice.replace("ACL", ""))) == sorted(
-        command.upper() for command in COMMANDS
+        right.upper() for right in rights
     )
 
 
@@ -149,6 +153,10 @@ def test_without_getex_reading_goes_on_where_nothing_slides(guarded: RedisServer
 def test_another_database_takes_one_more(guarded: RedisServer) -> None:
     assert use(guarded, url(guarded, "sessions", "/1"))
     assert refusals(guarded, "sessions") == {"select"}
+    refused = Visitor(stored_app(NATIVE, url(guarded, "sessions", "/1")))
+    refused.jar[COOKIE] = "a" * 43
+    assert "NOPERM" in (reason := error_of(refused).reason)
+    assert "on the keys of sessions, and SELECT for a database other than 0" in reason
     visitor = Visitor(stored_app(NATIVE, url(guarded, "selecting", "/1")))
     assert visitor.get("/write").status == "200 OK"
     assert visitor.get("/read").status == "200 OK"
