@@ -92,6 +92,7 @@ fn reads_how_tls_is_done() {
             "?ssl_cert_reqs=required&ssl_check_hostname=True",
             Tls::default(),
         ),
+        ("?ssl_cert_reqs=optional", Tls::default()),
         (
             "?ssl_cert_reqs=none",
             Tls {
@@ -169,7 +170,10 @@ fn says_what_to_mend_and_no_more() {
         ("redis://h?db=1&db=2", "option db twice"),
         ("redis://h?ssl_ca_certs=x", "rediss://"),
         ("unix:///s?ssl_cert_reqs=none", "rediss://"),
-        ("rediss://h?ssl_cert_reqs=maybe", "none or required"),
+        (
+            "rediss://h?ssl_cert_reqs=maybe",
+            "required, optional or none",
+        ),
         ("rediss://h?ssl_check_hostname=perhaps", "true or false"),
         ("rediss://h?ssl_ca_certs=", "path of a PEM file"),
         ("redis://h#f", "%23"),

@@ -231,7 +231,7 @@ fn apply_option(endpoint: &mut Endpoint, name: &str, value: &str) -> Result<(), 
                     "none" => tls.verification = Verification::Nothing,
                     // For a client, Python's ssl module makes no difference between these.
                     "required" | "optional" => {}
-                    _ => return Err(accepts("none or required")),
+                    _ => return Err(accepts("required, optional or none")),
                 },
                 _ => match value.to_ascii_lowercase().as_str() {
                     "true" | "yes" | "1" => {}

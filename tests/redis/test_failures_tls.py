@@ -110,6 +110,22 @@ def test_an_unknown_authority(tls_server: RedisServer, tmp_path: Path) -> None:
     refused(tls_server.tls_url(), "TLS")
 
 
+def test_an_optional_certificate_is_verified_like_a_required_one(
+    tls_server: RedisServer, certificates: Certificates, tmp_path: Path
+) -> None:
+    """As in redis-py: a server always shows one."""
+    other = certs.make(tmp_path, name="other")
+    for requirement in ("required", "optional"):
+        url = tls_server.tls_url(query=trusting(other.ca_pem, ssl_cert_reqs=requirement))
+        refused(url, "TLS", "unknown", "issuer")
+        with redis_py.Redis.from_url(url) as client, pytest.raises(redis_py.ConnectionError):
+            client.ping()
+        url = tls_server.tls_url(query=trusting(certificates.ca_pem, ssl_cert_reqs=requirement))
+        known_visitor(app_over(url, timeout=5))
+        with redis_py.Redis.from_url(url) as client:
+            assert client.ping()
+
+
 def test_another_hosts_certificate(certificates: Certificates, tmp_path: Path) -> None:
     of_another = certs.make(tmp_path, "redis.example.com", name="another")
     with RedisServer(certificates=of_another, password=PASSWORD) as server:
