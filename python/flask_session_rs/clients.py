@@ -123,7 +123,8 @@ def _refuse_other_than_clients(client: t.Any) -> None:
         or _method(client, "pipeline") is None
         or _method(client, "execute") is not None
     ):
-        raise UnsupportedClient(f"a {type(client).__qualname__} is no Redis client: {ACCEPTED}")
+        kind = type(client).__qualname__
+        raise UnsupportedClient(f"an object of type {kind} is no Redis client: {ACCEPTED}")
 
 
 def _method(client: t.Any, name: str) -> t.Any:

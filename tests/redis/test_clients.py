@@ -263,6 +263,23 @@ def test_what_is_no_client_is_refused_with_what_is_accepted(number: int) -> None
 
 
 @pytest.mark.parametrize(
+    ("client", "said"),
+    [
+        (6379, "an object of type int is no Redis client: give a URL"),
+        (object(), "an object of type object is no Redis client: give a URL"),
+        (b"redis://", "an object of type bytes is no Redis client: give a URL"),
+        (redis_py.Redis, "a class is no Redis client: give a URL"),
+        (redis_py, "a module is no Redis client: give a URL"),
+        (None, "no Redis client is given: give a URL"),
+    ],
+)
+def test_what_is_no_client_is_called_by_its_type(client: t.Any, said: str) -> None:
+    with pytest.raises(SessionStoreError) as caught:
+        RedisSessionInterface(client)
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "",
