@@ -73,8 +73,8 @@ def test_the_default_of_a_setting(name: str) -> None:
         assert isinstance(app.session_interface, SecureCookieSessionInterface)
     else:
         argument = documents.code(row["argument"])
-        known = extension._REDIS_ARGUMENTS | {"SESSION_REDIS": "client"}
-        assert known[name] == argument
+        known = {key: setting.argument for key, setting in extension._REDIS_SETTINGS.items()}
+        assert (known | {"SESSION_REDIS": "client"})[name] == argument
         parameter = inspect.signature(RedisSessionInterface).parameters[argument]
         assert (default, type(default)) == (parameter.default, type(parameter.default))
 

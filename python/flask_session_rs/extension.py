@@ -14,15 +14,22 @@ if t.TYPE_CHECKING:
 #: The values of ``SESSION_TYPE`` that are supported.
 _SUPPORTED = ("cookie", "redis")
 
-#: What each key of the configuration is to :class:`RedisSessionInterface`.
-_REDIS_ARGUMENTS = {
-    "SESSION_KEY_PREFIX": "key_prefix",
-    "SESSION_USE_SIGNER": "use_signer",
-    "SESSION_PERMANENT": "permanent",
-    "SESSION_ID_LENGTH": "sid_length",
-    "SESSION_SERIALIZATION_FORMAT": "serialization_format",
-    "SESSION_STORE_TIMEOUT": "timeout",
-    "SESSION_POOL_SIZE": "pool_size",
+
+class _Setting(t.NamedTuple):
+    """What a key of the configuration is to :class:`RedisSessionInterface`, and what it takes, in words."""
+
+    argument: str
+    takes: str
+
+
+_REDIS_SETTINGS = {
+    "SESSION_KEY_PREFIX": _Setting("key_prefix", "a str of valid Unicode"),
+    "SESSION_USE_SIGNER": _Setting("use_signer", "True or False"),
+    "SESSION_PERMANENT": _Setting("permanent", "True or False"),
+    "SESSION_ID_LENGTH": _Setting("sid_length", "a whole number of bytes from 16 to 192"),
+    "SESSION_SERIALIZATION_FORMAT": _Setting("serialization_format", '"msgpack" or "json"'),
+    "SESSION_STORE_TIMEOUT": _Setting("timeout", "a number of seconds above 0"),
+    "SESSION_POOL_SIZE": _Setting("pool_size", "a whole number of connections, 0 or more"),
 }
 
 
@@ -42,7 +49,8 @@ class Session:
 
     ``SESSION_TYPE`` is ``"cookie"``, the default: the session is kept in a signed cookie by
     :class:`SecureCookieSessionInterface`; or ``"redis"``: in Redis, by :class:`RedisSessionInterface`.
-    Any other value is a :exc:`ValueError` that names the supported ones.
+    Any other value is a :exc:`ValueError` that names the supported ones. A value that another setting
+    does not take is a :exc:`TypeError` or a :exc:`ValueError` that names the setting and what it takes.
 
     For ``"redis"``: ``SESSION_REDIS`` (a URL or a client object), ``SESSION_KEY_PREFIX``,
     ``SESSION_USE_SIGNER``, ``SESSION_PERMANENT``, ``SESSION_ID_LENGTH``,
@@ -64,13 +72,24 @@ class Session:
         if session_type == "cookie":
             return SecureCookieSessionInterface()
         if session_type == "redis":
-            return RedisSessionInterface(
-                app.config.get("SESSION_REDIS"),
-                **{
-                    argument: app.config[key]
-                    for key, argument in _REDIS_ARGUMENTS.items()
-                    if key in app.config
-                },
-            )
+            arguments = {}
+            for key, setting in _REDIS_SETTINGS.items():
+                if key in app.config:
+                    _check(key, app.config[key])
+                    arguments[setting.argument] = app.config[key]
+            return RedisSessionInterface(app.config.get("SESSION_REDIS"), **arguments)
         supported = ", ".join(map(repr, _SUPPORTED))
         raise ValueError(f"SESSION_TYPE {session_type!r} is not supported; supported: {supported}")
+
+
+def _check(key: str, value: t.Any) -> None:
+    """Refuse what the interface refuses, by the name of the setting and without the value."""
+    setting = _REDIS_SETTINGS[key]
+    try:
+        # Any URL will do: nothing is connected, and no frame of this error holds the one with the password.
+        RedisSessionInterface("redis://localhost", **{setting.argument: value})
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{key} is {setting.takes}, not a value of type {kind}") from None
+    except (ValueError, OverflowError):
+        raise ValueError(f"{key} is {setting.takes}") from None

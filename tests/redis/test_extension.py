@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import typing as t
 
 import flask
@@ -99,24 +100,69 @@ def test_no_server_is_never_a_silent_localhost(config: dict[str, t.Any], names: 
         configured(**config)
 
 
+LENGTH = "a whole number of bytes from 16 to 192"
+SECONDS = "a number of seconds above 0"
+CONNECTIONS = "a whole number of connections, 0 or more"
+FORMAT = '"msgpack" or "json"'
+
+
 @pytest.mark.parametrize(
-    ("key", "value", "names"),
+    ("key", "value", "takes"),
     [
-        ("SESSION_ID_LENGTH", 15, "16"),
-        ("SESSION_ID_LENGTH", -1, "16"),
-        ("SESSION_ID_LENGTH", 10**6, "192"),
-        ("SESSION_SERIALIZATION_FORMAT", "pickle", "msgpack"),
-        ("SESSION_STORE_TIMEOUT", 0, "timeout"),
-        ("SESSION_STORE_TIMEOUT", -1, "timeout"),
-        ("SESSION_STORE_TIMEOUT", float("nan"), "timeout"),
-        ("SESSION_POOL_SIZE", -1, "pool_size"),
+        ("SESSION_KEY_PREFIX", "s3cret\udc80", "a str of valid Unicode"),
+        ("SESSION_ID_LENGTH", 15, LENGTH),
+        ("SESSION_ID_LENGTH", -1, LENGTH),
+        ("SESSION_ID_LENGTH", 10**6, LENGTH),
+        ("SESSION_ID_LENGTH", 10**30, LENGTH),
+        ("SESSION_SERIALIZATION_FORMAT", "pickle", FORMAT),
+        ("SESSION_STORE_TIMEOUT", 0, SECONDS),
+        ("SESSION_STORE_TIMEOUT", -1, SECONDS),
+        ("SESSION_STORE_TIMEOUT", float("nan"), SECONDS),
+        ("SESSION_STORE_TIMEOUT", 10**400, SECONDS),
+        ("SESSION_POOL_SIZE", -1, CONNECTIONS),
+        ("SESSION_POOL_SIZE", -(10**30), CONNECTIONS),
     ],
 )
-def test_a_wrong_value_is_said_at_once(
-    server: RedisServer, key: str, value: t.Any, names: str
-) -> None:
-    with pytest.raises(ValueError, match=names):
-        configured(SESSION_REDIS=server.url(), **{key: value})
+def test_a_value_out_of_range_is_said_at_once(key: str, value: t.Any, takes: str) -> None:
+    """By the name of its setting."""
+    with pytest.raises(ValueError, match=key) as caught:
+        configured(SESSION_REDIS="redis://localhost", **{key: value})
+    assert type(caught.value) is ValueError
+    assert str(caught.value) == f"{key} is {takes}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "takes"),
+    [
+        ("SESSION_KEY_PREFIX", 5, "a str of valid Unicode"),
+        ("SESSION_KEY_PREFIX", b"s3cret", "a str of valid Unicode"),
+        ("SESSION_USE_SIGNER", "s3cret", "True or False"),
+        ("SESSION_USE_SIGNER", None, "True or False"),
+        ("SESSION_PERMANENT", 1, "True or False"),
+        ("SESSION_ID_LENGTH", "s3cret", LENGTH),
+        ("SESSION_ID_LENGTH", 32.0, LENGTH),
+        ("SESSION_SERIALIZATION_FORMAT", None, FORMAT),
+        ("SESSION_STORE_TIMEOUT", None, SECONDS),
+        ("SESSION_STORE_TIMEOUT", "s3cret", SECONDS),
+        ("SESSION_POOL_SIZE", [], CONNECTIONS),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_said_at_once(key: str, value: t.Any, takes: str) -> None:
+    """By the names of its setting and of its type, and not shown; nor is the URL, to whoever reads the frames."""
+    with pytest.raises(TypeError, match=key) as caught:
+        configured(SESSION_REDIS="redis://:p4ssword@localhost", **{key: value})
+    kind = type(value).__name__
+    assert str(caught.value) == f"{key} is {takes}, not a value of type {kind}"
+    frames = traceback.walk_tb(caught.value.__traceback__)
+    ours = [frame for frame, _ in frames if "flask_session_rs" in frame.f_globals["__name__"]]
+    assert ours
+    assert "p4ssword" not in repr([frame.f_locals for frame in ours])
+
+
+def test_each_setting_is_judged_by_itself() -> None:
+    """The first that is wrong is named, whatever the others are."""
+    with pytest.raises(TypeError, match=r"^SESSION_POOL_SIZE is "):
+        configured(SESSION_REDIS=5, SESSION_ID_LENGTH=16, SESSION_POOL_SIZE="32")
 
 
 @pytest.mark.parametrize("kind", ["memcached", "filesystem", "mongodb", "sqlalchemy", "null", ""])

@@ -90,8 +90,8 @@ MUTATIONS = (
         (
             Edit(
                 "python/flask_session_rs/extension.py",
-                "                    if key in app.config\n",
-                '                    if key in app.config and key != "SESSION_USE_SIGNER"\n',
+                "                if key in app.config:\n",
+                '                if key in app.config and key != "SESSION_USE_SIGNER":\n',
             ),
         ),
         ("tests/redis/test_extension.py::test_every_key_reaches_the_interface",),
