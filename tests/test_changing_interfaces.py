@@ -136,10 +136,11 @@ def test_values_in_a_slot(name: str) -> None:
 def test_a_threshold_that_is_computed() -> None:
     """Flask's code answers then, and compresses as it does."""
     sizes = []
-    threshold = 0
-    computed = property(lambda self: threshold, lambda self, value: None)
+    thresholds = [0]
+    computed = property(lambda self: thresholds[-1], lambda self, value: None)
     interface: Any = NATIVE.interface(compress_threshold=computed)
     for threshold in (0, 1 << 20):
+        thresholds.append(threshold)
         (answer,) = run(session_app(interface), ["/rich"])
         sizes.append(len(answer.header("Set-Cookie")[0]))
     assert sizes[0] == sizes[1]
