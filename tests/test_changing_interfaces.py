@@ -409,8 +409,20 @@ def test_applications_are_collected(flavour: Flavour, make: Callable[[Any], flas
     assert not [thing() for thing in things if thing() is not None]
 
 
-def test_an_interface_is_copied_and_pickled(flavour: Flavour) -> None:
+class OfFlask(FLASK.interface_class):  # type: ignore[misc, name-defined]
+    __slots__ = ("slot",)
+
+
+class OfOurs(NATIVE.interface_class):  # type: ignore[misc, name-defined]
+    __slots__ = ("slot",)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_interface_is_copied_and_pickled(flavour: Flavour, own: bool) -> None:
     interface: Any = flavour.interface_class()
+    if own:
+        interface = OfFlask() if flavour is FLASK else OfOurs()
+        interface.slot = 5
     interface.salt = "another"
     app = session_app(interface)
     visitor = Visitor(app)
@@ -420,5 +432,6 @@ def test_an_interface_is_copied_and_pickled(flavour: Flavour) -> None:
     ):  # fmt: skip
         assert type(other) is type(interface)
         assert vars(other) == vars(interface)
+        assert getattr(other, "slot", 0) == (5 if own else 0)
         app.session_interface = other
         assert visitor.get("/read").body == "dict{str 'count': int 1}"

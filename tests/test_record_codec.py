@@ -158,6 +158,29 @@ def test_errors_name_types_only(pair: Pair) -> None:
     assert "the secret" not in str(caught.value)
 
 
+class Answering:
+    """Has every attribute that it is asked for."""
+
+    def __init__(self, answer: Any) -> None:
+        object.__setattr__(self, "answer", answer)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.answer
+
+
+class NoDataclass:
+    __dataclass_fields__ = 1
+
+
+@pytest.mark.parametrize("value", [Answering(1), Answering({}), Answering(None), NoDataclass()])
+def test_objects_that_look_like_others(pair: Pair, value: Any) -> None:
+    """They are what their class says, as in msgspec."""
+    with pytest.raises((TypeError, RuntimeError)) as wanted:
+        pair.oracle.dumps({"k": value})
+    with pytest.raises(wanted.type):
+        pair.codec.dumps({"k": value})
+
+
 @pytest.mark.parametrize("key", [None, True, False, (1, 2), (), Pair, object(), frozenset()])
 def test_keys_that_json_has_not(key: Any) -> None:
     compare({key: 1}, PAIRS["json"])

@@ -125,6 +125,24 @@ def test_pickle_of_a_subclass(protocol: int) -> None:
 def subclass(flavour: Flavour, name: str) -> type[SecureCookieSession]:
     base: Any = flavour.session_class
 
+    class WithOnUpdateMethod(base):  # type: ignore[misc]
+        def on_update(self, session: Any) -> None:
+            self.note = "method"
+
+    class WithBoth(WithOnUpdateMethod):
+        def __init__(self, initial: Any = None) -> None:
+            super().__init__(initial)
+            self.on_update = lambda session: setattr(session, "note", "of the object")  # type: ignore[method-assign]
+
+    class WithOnUpdateProperty(base):  # type: ignore[misc]
+        @property
+        def on_update(self) -> Any:
+            return lambda session: setattr(session, "note", "property")
+
+        @on_update.setter
+        def on_update(self, value: Any) -> None:
+            pass
+
     class WithInit(base):  # type: ignore[misc]
         def __init__(self, initial: Any = None) -> None:
             super().__init__(initial)
@@ -199,17 +217,17 @@ def subclass(flavour: Flavour, name: str) -> type[SecureCookieSession]:
             super().__init__(initial)
             self.on_update = None
 
-    for cls in (WithModifiedProperty, WithSetattr, WithOnUpdate, WithNoOnUpdate, WithInit, WithMissing,
-                WithSetitem, WithGetitem, WithProperty, WithSlots, WithCallback, WithModified,
-                WithPermanent):  # fmt: skip
-        if cls.__name__ == name:
-            return cls
-    raise LookupError(name)
+    made: dict[str, type[SecureCookieSession]] = {
+        name: cls for name, cls in locals().items() if name.startswith("With")
+    }
+    return made[name]
 
 
-SUBCLASSES = ("WithModifiedProperty", "WithSetattr", "WithOnUpdate", "WithNoOnUpdate", "WithInit", "WithMissing",
-              "WithSetitem", "WithGetitem", "WithProperty", "WithSlots", "WithCallback", "WithModified",
-              "WithPermanent")  # fmt: skip
+SUBCLASSES = (
+    "WithModifiedProperty", "WithSetattr", "WithOnUpdate", "WithNoOnUpdate", "WithOnUpdateMethod", "WithBoth",
+    "WithOnUpdateProperty", "WithInit", "WithMissing", "WithSetitem", "WithGetitem", "WithProperty",
+    "WithSlots", "WithCallback", "WithModified", "WithPermanent",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SUBCLASSES)

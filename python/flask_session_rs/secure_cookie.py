@@ -62,7 +62,9 @@ class SecureCookieSessionInterface(
 
     def __reduce_ex__(self, protocol: t.SupportsIndex) -> tuple[t.Any, ...]:
         """Copied and pickled as Flask's: by its class and its attributes."""
-        return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
+        names = copyreg._slotnames(type(self))  # type: ignore[attr-defined]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return copyreg.__newobj__, (type(self),), (vars(self), slots)  # type: ignore[attr-defined]
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """As Flask's, for code that signs or reads session cookies itself.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
-use super::record_encode::is_ordinary;
+use super::errors::is_ordinary;
 
 /// An object's fields.
 pub(super) enum Fields<'py> {
@@ -66,7 +66,7 @@ impl Msgspec {
             .and_then(|core| Ok((core, py.import("msgspec.msgpack")?)));
         match imported {
             Ok((core, module)) => Self::of(py, &core, &module).map(Some),
-            Err(error) if is_ordinary(&error, py) => Ok(None),
+            Err(error) if is_ordinary(py, &error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -174,17 +174,15 @@ pub(super) fn fields_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Field
     if value.is_instance_of::<PyType>() {
         return Ok(None);
     }
-    match value.getattr(intern!(py, "__dataclass_fields__")) {
-        Ok(fields) => {
-            let fields = fields.cast_into_exact::<PyDict>().map_err(|_| {
-                PyRuntimeError::new_err("the __dataclass_fields__ of an object are no dict")
-            })?;
-            return dataclass(value, &fields).map(Some);
-        }
-        Err(error) if is_ordinary(&error, py) => {}
-        Err(error) => return Err(error),
+    let class = value.get_type();
+    // Of the class, as msgspec asks: an object may answer whatever it is asked for.
+    if let Some(fields) = class.getattr_opt(intern!(py, "__dataclass_fields__"))? {
+        let fields = fields.cast_into_exact::<PyDict>().map_err(|_| {
+            PyRuntimeError::new_err("the __dataclass_fields__ of an object are no dict")
+        })?;
+        return dataclass(value, &fields).map(Some);
     }
-    let own = value.get_type().getattr(intern!(py, "__dict__"))?;
+    let own = class.getattr(intern!(py, "__dict__"))?;
     if own.contains(intern!(py, "__attrs_attrs__"))? {
         return attrs(value).map(Some);
     }
@@ -234,7 +232,7 @@ fn attribute<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     match value.getattr(name) {
         Ok(attribute) => Ok(Some(attribute)),
-        Err(error) if is_ordinary(&error, value.py()) => Ok(None),
+        Err(error) if is_ordinary(value.py(), &error) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -19,10 +19,18 @@ pub(super) fn is_own_class(session: &Bound<'_, Session>) -> PyResult<bool> {
     Ok(class == stock.session.as_ptr() || class == stock.redis_session.as_ptr())
 }
 
-/// Calls it, if it is not None.
+/// Calls it, if it is not None. Flask gives each session one of its own, which hides a method of that name in the class,
+/// and goes by way of a property.
 #[cold]
 pub(super) fn call(session: &Bound<'_, Session>) -> PyResult<()> {
-    let on_update = session.getattr(intern!(session.py(), "on_update"))?;
+    let py = session.py();
+    let name = intern!(py, "on_update");
+    let of_class = session.get_type().getattr(name)?;
+    let on_update = if of_class.get_type().hasattr(intern!(py, "__set__"))? {
+        session.getattr(name)?
+    } else {
+        get(session)?
+    };
     if !on_update.is_none() {
         on_update.call1((session,))?;
     }
@@ -32,7 +40,8 @@ pub(super) fn call(session: &Bound<'_, Session>) -> PyResult<()> {
 /// What the application set, or else the function that sets `modified`.
 pub(super) fn get<'py>(session: &Bound<'py, Session>) -> PyResult<Bound<'py, PyAny>> {
     let py = session.py();
-    if session.get().is_watched()
+    // Where a class has a method of that name, it is set without asking here.
+    if (session.get().is_watched() || !is_own_class(session)?)
         && let Some(own) = attributes(session)?.get_item(intern!(py, "on_update"))?
     {
         return Ok(own);

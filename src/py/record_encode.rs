@@ -6,7 +6,7 @@
 //! Everything else is a `TypeError` that names the type.
 
 use pyo3::exceptions::{
-    PyException, PyRecursionError, PyRuntimeError, PyTypeError, PyUnicodeEncodeError, PyValueError,
+    PyRecursionError, PyRuntimeError, PyTypeError, PyUnicodeEncodeError, PyValueError,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -441,9 +441,4 @@ fn lazy_text<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyStr
         }
     }
     Ok(None)
-}
-
-/// Whether an error is an ordinary exception, and no `KeyboardInterrupt` or its like.
-pub(super) fn is_ordinary(error: &PyErr, py: Python<'_>) -> bool {
-    error.is_instance_of::<PyException>(py)
 }
