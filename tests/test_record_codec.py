@@ -255,9 +255,12 @@ def test_interrupts_pass(pair: Pair) -> None:
         def __str__(self) -> str:
             raise KeyboardInterrupt
 
-    class Loud:
-        def __getattr__(self, name: str) -> Any:
+    class Meta(type):
+        def __getattr__(cls, name: str) -> Any:
             raise KeyboardInterrupt
+
+    class Loud(metaclass=Meta):
+        """Its class raises when it is asked whether it is a dataclass."""
 
     for value in (LazyString(), Loud()):
         with pytest.raises(KeyboardInterrupt):

@@ -34,6 +34,13 @@ pub(super) fn unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
     raise(py, &CLASS, "SessionStoreUnavailable", &error.to_string())
 }
 
+/// What was put into a session that could not be loaded is lost: `SessionStoreUnavailable`.
+pub(super) fn not_saved(py: Python<'_>) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let reason = "the session could not be loaded, and what the request put into it is not saved";
+    raise(py, &CLASS, "SessionStoreUnavailable", reason)
+}
+
 /// A URL that leads to no store: a `SessionStoreError` that is a `ValueError`, too.
 pub(super) fn wrong_url(py: Python<'_>, error: &UrlError) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();

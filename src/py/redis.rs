@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::backend::Backend;
-use super::errors::contained;
+use super::errors::{contained, is_of_store};
 use super::null_sessions::NullSessions;
 use super::redis_save::Save;
 use super::redis_session::{self, RedisSession};
@@ -290,11 +290,21 @@ impl RedisInterface {
             settings: &settings,
             response,
         };
-        if base.get().is_untouched() {
-            match base.get().source() {
-                Some(Source::Record(source)) => return save.refresh_untouched(source),
-                _ => return Ok(()),
+        if base.get().is_untouched() && !save.is_accessed()? && !save.is_modified()? {
+            let Some(Source::Record(source)) = base.get().source() else {
+                return Ok(());
+            };
+            if !save.asks_the_application()? {
+                return save.refresh_untouched(source);
             }
+            // Whoever is asked looks into the session. A view that does not use it needs no store all the same.
+            if !settings.refresh {
+                return Ok(());
+            }
+            match Session::dict(base) {
+                Err(error) if is_of_store(slf.py(), &error) => return Ok(()),
+                loaded => loaded?,
+            };
         }
         redis_session::give_up(redis)?;
         let saved = save.save();

@@ -10,13 +10,14 @@ use pyo3::types::PyDict;
 
 use super::clock;
 use super::encode::Coverage;
-use super::errors::is_of_store;
+use super::errors::{is_of_store, not_saved};
 use super::headers::Headers;
+use super::on_update;
 use super::redis::RedisInterface;
 use super::redis_session::{self, Origin, RedisSession, draw};
 use super::redis_settings::RedisSettings;
 use super::redis_source::RecordSource;
-use super::session::Session;
+use super::session::{Session, Source};
 use super::set_cookie::{Permanent, SetCookie, Vary, has_own_set_cookie};
 use super::states::dict_state;
 use super::stock::Stock;
@@ -73,28 +74,73 @@ impl<'py> Save<'_, 'py> {
                 None => false,
             },
         };
-        // A hook of the application's own may decide otherwise than by `_permanent`, but it would look into the session,
-        // and so have it loaded.
         if permanent {
             self.set_cookie(&sid, Permanent::Yes, None)?;
         }
         Ok(())
     }
 
+    /// Whether code of the application's own may decide about the cookie or the session.
+    pub(super) fn asks_the_application(&self) -> PyResult<bool> {
+        Ok(self.settings.cookie.is_none() || !self.is_own_class()?)
+    }
+
+    /// Whether the session's class is the package's own. A subclass may have its own `accessed`, `modified`, `permanent` and
+    /// `__bool__`, and is asked for each, as Flask-Session asks.
+    fn is_own_class(&self) -> PyResult<bool> {
+        on_update::is_own_class(self.session.as_super())
+    }
+
+    pub(super) fn is_accessed(&self) -> PyResult<bool> {
+        if self.is_own_class()? {
+            return Ok(self.session.as_super().get().is_accessed());
+        }
+        let accessed = self.session.getattr(intern!(self.session.py(), "accessed"));
+        accessed?.is_truthy()
+    }
+
+    pub(super) fn is_modified(&self) -> PyResult<bool> {
+        if self.is_own_class()? {
+            return Ok(self.session.as_super().get().is_modified());
+        }
+        let modified = self.session.getattr(intern!(self.session.py(), "modified"));
+        modified?.is_truthy()
+    }
+
+    fn is_empty(&self, data: &Bound<'py, PyDict>) -> PyResult<bool> {
+        if self.is_own_class()? {
+            return redis_session::is_empty(data);
+        }
+        self.session.is_truthy().map(|holds| !holds)
+    }
+
+    fn permanent(&self, data: &Bound<'py, PyDict>) -> PyResult<Permanent> {
+        if self.is_own_class()? {
+            return Permanent::of(data);
+        }
+        let permanent = self.session.getattr(intern!(data.py(), "permanent"));
+        Ok(if permanent?.is_truthy()? {
+            Permanent::Yes
+        } else {
+            Permanent::No
+        })
+    }
+
     pub(super) fn save(&self) -> PyResult<()> {
         let base: &Bound<'py, Session> = self.session.as_super();
-        let (accessed, modified) = (base.get().is_accessed(), base.get().is_modified());
+        let (accessed, modified) = (self.is_accessed()?, self.is_modified()?);
         let data = Session::dict(base)?;
         if self.session.get().state().over {
             self.vary_if(accessed)?;
-            return Ok(());
+            return self.tell_of_what_is_lost(modified);
         }
-        if redis_session::is_empty(data)? {
+        if self.is_empty(data)? {
             return self.save_empty(accessed, modified);
         }
         let with_vary = self.vary_if(accessed)?;
-        let permanent = Permanent::of(data)?;
-        let saved = self.commit(data, modified)?;
+        let permanent = self.permanent(data)?;
+        let saved = self.commit(data, false, modified)?;
+        let wrote = saved.is_some();
         let sid = match saved {
             Some(Saved::Kept(origin)) => {
                 let sid = origin.sid.clone();
@@ -109,17 +155,48 @@ impl<'py> Save<'_, 'py> {
                 return Ok(());
             }
             None => {
-                let state = self.session.get().state();
-                match &state.origin {
-                    Some(origin) => origin.sid.clone(),
-                    None => return Ok(()),
+                let origin = self.session.get().state().origin.clone();
+                let Some(Origin { sid, .. }) = origin else {
+                    return Ok(());
+                };
+                if self.expires_otherwise()
+                    && !matches!(self.load(&sid, self.settings.ttl)?, Loaded::Record(_))
+                {
+                    self.session.get().state().over = true;
+                    return Ok(());
                 }
+                sid
             }
         };
-        if self.should_set_cookie(modified, permanent)? {
+        let stored = wrote || modified || self.settings.refresh;
+        if stored && self.should_set_cookie(modified, permanent)? {
             self.set_cookie(&sid, permanent, with_vary)?;
         }
         Ok(())
+    }
+
+    /// Whether the settings changed after the session was loaded, so that its record does not live as long as its cookie
+    /// will.
+    fn expires_otherwise(&self) -> bool {
+        let Some(Source::Record(source)) = self.session.as_super().get().loaded_from() else {
+            return false;
+        };
+        self.settings.refresh && source.slide() != Some(self.settings.ttl)
+    }
+
+    /// A session that could not be loaded is never saved. Where the application went on without it, and put something into
+    /// it, a response that speaks of no failure would be wrong.
+    fn tell_of_what_is_lost(&self, modified: bool) -> PyResult<()> {
+        let lost = std::mem::take(&mut self.session.get().state().lost);
+        if !lost || !modified {
+            return Ok(());
+        }
+        let py = self.session.py();
+        let status = self.response.getattr(intern!(py, "status_code"))?;
+        if status.extract::<u16>()? >= 500 {
+            return Ok(());
+        }
+        Err(not_saved(py))
     }
 
     /// A session that holds nothing: if the request emptied it, its record and its cookie go.
@@ -129,7 +206,7 @@ impl<'py> Save<'_, 'py> {
             return Ok(());
         }
         let data = Session::dict(self.session.as_super())?;
-        match self.commit(data, true)? {
+        match self.commit(data, true, true)? {
             // Another request put something into it meanwhile: it lives on, as it is in the browser.
             Some(Saved::Kept(..) | Saved::Ended) => {
                 self.session.get().state().over = true;
@@ -148,10 +225,25 @@ impl<'py> Save<'_, 'py> {
         Ok(())
     }
 
-    /// Brings the store to what the session holds. None where there was nothing to write.
-    fn commit(&self, data: &Bound<'py, PyDict>, modified: bool) -> PyResult<Option<Saved>> {
+    /// Brings the store to what the session holds, or to nothing. None where there was nothing to write.
+    fn commit(
+        &self,
+        data: &Bound<'py, PyDict>,
+        empty: bool,
+        modified: bool,
+    ) -> PyResult<Option<Saved>> {
         let options = self.interface.get().options()?;
-        let empty = redis_session::is_empty(data)?;
+        // What a class of the application's own takes for empty may hold something.
+        let nothing = PyDict::new(data.py());
+        let data = if empty && !redis_session::is_empty(data)? {
+            let key = intern!(data.py(), "_permanent");
+            if let Some(permanent) = data.get_item(key)? {
+                nothing.set_item(key, permanent)?;
+            }
+            &nothing
+        } else {
+            data
+        };
         let (origin, next, cleared) = {
             let mut state = self.session.get().state();
             // Nothing in it has changed since it was loaded, which need not be encoded to find out.

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyTuple};
 
+use super::on_update;
 use super::redis_source::{Opened, RecordSource};
 use super::session::{self, Session};
 use super::states::dict_state;
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub cleared: bool,
     /// The store failed, or the session has ended: whatever it holds now is never saved, and no cookie is sent.
     pub over: bool,
+    /// It was not loaded, somebody was told, and nobody of what has been put into it since.
+    pub lost: bool,
     /// Why the store could not be asked, where nobody has been told yet.
     pub failure: Option<PyErr>,
     /// Bytes of entropy in an id that is drawn.
@@ -58,6 +61,7 @@ impl RedisSession {
                 as_loaded: None,
                 cleared: false,
                 over: false,
+                lost: false,
                 failure: None,
                 sid_length,
             }),
@@ -161,7 +165,14 @@ fn settle(
             Session::fill(slf, put, |_| ())
         }
         Err(error) => {
-            Session::fill(slf, |_| Ok(()), |_| redis.get().state().over = true)?;
+            Session::fill(
+                slf,
+                |_| Ok(()),
+                |_| {
+                    let mut state = redis.get().state();
+                    (state.over, state.lost) = (true, true);
+                },
+            )?;
             Err(error)
         }
     }
@@ -228,6 +239,10 @@ impl RedisSession {
             && permanent.is_truthy()?
         {
             Self::dict(slf)?.set_item(intern!(py, "_permanent"), true)?;
+        }
+        // As there: a subclass may have its own `modified`.
+        if !on_update::is_own_class(slf.as_super())? {
+            slf.setattr(intern!(py, "modified"), false)?;
         }
         Ok(())
     }

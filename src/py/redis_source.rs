@@ -64,7 +64,7 @@ impl RecordSource {
     }
 
     /// How far the expiry is slid when the record is read: not at all unless each request is to refresh it.
-    fn slide(&self) -> Option<Ttl> {
+    pub(super) fn slide(&self) -> Option<Ttl> {
         self.settings.refresh.then_some(self.settings.ttl)
     }
 

@@ -129,6 +129,8 @@ impl Session {
         slf.as_super()
             .set_item(intern!(py, NOT_LOADED), py.None())?;
         this.loaded.store(false, Ordering::Release);
+        // What a constructor of the application's own put into it goes when it is loaded.
+        this.modified.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -166,6 +168,11 @@ impl Session {
     pub(super) fn source(&self) -> Option<&Source> {
         let source = self.source.get()?;
         (!self.loaded.load(Ordering::Acquire)).then_some(source)
+    }
+
+    /// The same, also of a session that is loaded.
+    pub(super) fn loaded_from(&self) -> Option<&Source> {
+        self.source.get()
     }
 
     /// The payload that the dict was filled from, if the dict is in the state that it had then: not even code that goes

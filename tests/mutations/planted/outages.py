@@ -20,8 +20,8 @@ MUTATIONS = (
         (
             Edit(
                 "src/py/redis_session.rs",
-                "Session::fill(slf, |_| Ok(()), |_| redis.get().state().over = true)?;\n            Err(error)",
-                "Session::fill(slf, |_| Ok(()), |_| redis.get().state().over = false)?;\n            Err(error)",
+                "(state.over, state.lost) = (true, true);",
+                "(state.over, state.lost) = (false, true);",
             ),
         ),
         ("tests/redis/test_failures_outage.py",),
@@ -132,5 +132,29 @@ MUTATIONS = (
         (
             "src/store/refusal.rs::tests::an_error_is_told_by_its_code_and_never_in_the_servers_words",
         ),
+    ),
+    Mutation(
+        "what is put into a session that was not loaded is dropped without a word",
+        (
+            Edit(
+                "src/py/redis_session.rs",
+                "(state.over, state.lost) = (true, true);",
+                "(state.over, state.lost) = (true, false);",
+            ),
+        ),
+        (
+            "tests/redis/test_session_classes.py::test_what_is_put_into_a_session_that_was_not_loaded",
+        ),
+    ),
+    Mutation(
+        "a hook that looks into an untouched session fails its view in an outage",
+        (
+            Edit(
+                "src/py/redis.rs",
+                "Err(error) if is_of_store(slf.py(), &error) => return Ok(()),",
+                "Err(error) => return Err(error),",
+            ),
+        ),
+        ("tests/redis/test_session_classes.py::test_hooks_of_untouched_sessions_in_an_outage",),
     ),
 )

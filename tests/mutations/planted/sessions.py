@@ -173,4 +173,26 @@ MUTATIONS = (
         ),
         ("tests/test_changing_interfaces.py::test_a_date_that_cannot_be_written",),
     ),
+    Mutation(
+        "a session class of the application's own is not asked whether it changed",
+        (
+            Edit(
+                "src/py/redis_save.rs",
+                "if self.is_own_class()? {\n            return Ok(self.session.as_super().get().is_modified",
+                "if !self.app.is_none() {\n            return Ok(self.session.as_super().get().is_modified",
+            ),
+        ),
+        ("tests/redis/test_session_classes.py::test_session_classes",),
+    ),
+    Mutation(
+        "a record expires by the settings at the beginning of the request, its cookie by those at the end",
+        (
+            Edit(
+                "src/py/redis_save.rs",
+                "self.settings.refresh && source.slide() != Some(self.settings.ttl)",
+                "self.settings.refresh && source.slide() != Some(self.settings.ttl) && false",
+            ),
+        ),
+        ("tests/redis/test_session_classes.py::test_a_record_lives_as_long_as_its_cookie",),
+    ),
 )
