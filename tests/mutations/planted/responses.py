@@ -181,6 +181,6 @@ MUTATIONS = (
                 "self.settings.refresh.then_some(self.settings.ttl).filter(|_| false)",
             ),
         ),
-        ("tests/redis/test_contract.py::TestTheRecord::test_slides_where_flask_sessions_does",),
+        ("tests/redis/test_commands.py::TestARequest::test_that_reads_sends_one",),
     ),
 )
