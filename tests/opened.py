@@ -87,3 +87,15 @@ def saved(flavour: Flavour, data: dict[str, Any]) -> SecureCookieSession:
 STATES: tuple[Callable[[Flavour, dict[str, Any]], SecureCookieSession], ...] = (
     made, opened, accessed, read, saved,
 )  # fmt: skip
+
+
+class OwnModified:
+    """Comes before a session class, and keeps `modified` in its own way."""
+
+    @property
+    def modified(self) -> bool:
+        return bool(getattr(self, "marked", False))
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self.marked = value

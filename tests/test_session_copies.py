@@ -24,6 +24,7 @@ from .flavours import NATIVE
 from .opened import DATA
 from .opened import open_cookie
 from .opened import opened
+from .opened import OwnModified
 from .opened import STATES
 from .opened import token
 from .views import session_app
@@ -192,14 +193,8 @@ def subclass(flavour: Flavour, name: str) -> type[SecureCookieSession]:
     class WithPermanent(base):  # type: ignore[misc]
         permanent = True
 
-    class WithModifiedProperty(base):  # type: ignore[misc]
-        @property
-        def modified(self) -> bool:
-            return bool(getattr(self, "marked", False))
-
-        @modified.setter
-        def modified(self, value: bool) -> None:
-            self.marked = value
+    class WithModifiedProperty(OwnModified, base):  # type: ignore[misc]
+        pass
 
     class WithSetattr(base):  # type: ignore[misc]
         def __setattr__(self, name: str, value: Any) -> None:

@@ -512,13 +512,13 @@ def keeps_its_last_session(interface: RedisSessionInterface) -> flask.Flask:
     return app
 
 
-def of_a_class_that_knows_the_app(_: RedisSessionInterface) -> flask.Flask:
+def of_a_class_that_knows_the_app(given: RedisSessionInterface) -> flask.Flask:
     class Interface(RedisSessionInterface):
         def get_cookie_domain(self, app: flask.Flask) -> str | None:
             domain: str | None = made.config["SESSION_COOKIE_DOMAIN"]
             return domain
 
-    made = app_of(Interface(_.url))  # type: ignore[attr-defined]
+    made = app_of(Interface(given.url))  # type: ignore[attr-defined]
     return made
 
 

@@ -12,6 +12,7 @@ from flask import session
 from flask_session_rs import RedisSessionInterface
 from flask_session_rs import SessionStoreUnavailable
 
+from ..opened import OwnModified
 from ..visits import Answer
 from ..visits import visit
 from ..visits import Visitor
@@ -36,14 +37,8 @@ def subclass(base: t.Any, name: str) -> t.Any:
     class Flags(base):  # type: ignore[misc]
         modified = accessed = False
 
-    class ModifiedProperty(base):  # type: ignore[misc]
-        @property
-        def modified(self) -> bool:
-            return bool(getattr(self, "marked", False))
-
-        @modified.setter
-        def modified(self, value: bool) -> None:
-            self.marked = value
+    class ModifiedProperty(OwnModified, base):  # type: ignore[misc]
+        pass
 
     class Permanent(base):  # type: ignore[misc]
         permanent = property(lambda self: True, base.permanent.fset)
