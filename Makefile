@@ -10,6 +10,8 @@ QUICK ?=
 REPORT ?= $(if $(QUICK),.benchmarks,docs)
 # How long `make soak` takes; its report goes to the terminal, and to a file where REPORT names one.
 MINUTES ?= 5
+# Where `make wheel` puts it.
+DIST ?= dist
 # Where `make serve` listens, if nothing else does.
 PORT ?= 8000
 
@@ -46,7 +48,7 @@ serve: $(NATIVE) ## keep the example application running for a browser
 	@$(RUN) examples/serve.py $(PORT)
 
 # Two files of tests at a time, which is what most machines have cores for; benchmarks cannot share them, and warn.
-TWO_AT_A_TIME := --numprocesses 2 --dist loadfile -p no:benchmark
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile --no-loadscope-reorder -p no:benchmark
 
 test: $(NATIVE) ## run the core's tests, then the package's
 	tests/install.sh redis-server
@@ -157,7 +159,7 @@ format: $(TOOLS) ## rewrite the sources in the one style
 	$(RUN) -m ruff format
 
 wheel: $(TOOLS) ## build a wheel for this interpreter into dist/
-	$(MATURIN) build --release --locked --out dist --interpreter $(RUN)
+	$(MATURIN) build --release --locked --compression-level 9 --out $(DIST) --interpreter $(RUN)
 
 # All pages anew each time: those that are kept from before would keep their warnings to themselves.
 docs: $(DOCS_TOOLS) ## build the documentation's site into docs/_build; a warning or a dead link is an error
@@ -189,4 +191,6 @@ $(BENCH_TOOLS): requirements/bench.txt $(TOOLS)
 # Always a release build: a debug one is many times slower, and no test or figure should rest on it.
 $(NATIVE): $(TOOLS) $(NATIVE_SOURCES)
 	$(MATURIN) develop --release --locked
+	@# As when a wheel is installed, also where PYTHONDONTWRITEBYTECODE is set.
+	$(RUN) -m compileall -q python
 	touch $@

@@ -36,6 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     redis_options.add(parser)
 
 
+#: Files of few tests that take long: begun first, so that no process waits for another one in the end.
+LONG = ("tests/soak/", "tests/test_differential.py", "tests/redis/test_exchange.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interrupts_are_heard() -> None:
     """A shell that starts the suite in the background has it ignore Ctrl-C, and all that it starts."""

@@ -7,11 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::client_store::ClientStore;
-use super::errors::{unavailable, wrong_url};
+use super::errors::{is_ordinary, unavailable, wrong_url};
 use super::waiting::{Hub, HubWaiter, Interruption, SlicedWaiter, YieldingWaiter};
 use crate::store::redis::RedisStore;
 use crate::store::{
-    Address, Call, Deadline, Endpoint, Protocol, Secret, SessionStore, StoreError, Tls,
+    Address, Call, Deadline, Endpoint, Protocol, Secret, SessionStore, StoreError, Tls, UrlError,
     Verification,
 };
 
@@ -38,7 +38,10 @@ impl Backend {
         timeout: Duration,
     ) -> PyResult<Self> {
         let store = match endpoint_of(client)? {
-            Some(endpoint) => Store::Native(Box::new(RedisStore::new(endpoint, pool_size))),
+            Some(mut endpoint) => {
+                name_in_ascii(client.py(), &mut endpoint)?;
+                Store::Native(Box::new(RedisStore::new(endpoint, pool_size)))
+            }
             None => Store::Client(ClientStore::new(client)?),
         };
         Ok(Self { store, timeout })
@@ -107,6 +110,25 @@ fn endpoint_of(client: &Bound<'_, PyAny>) -> PyResult<Option<Endpoint>> {
         .call_method1("native_settings", (client,))?
         .extract::<Option<Settings>>()?;
     Ok(settings.map(Endpoint::from))
+}
+
+/// Names of letters beyond ASCII become those that Python's resolver, and redis-py with it, asks for.
+fn name_in_ascii(py: Python<'_>, endpoint: &mut Endpoint) -> PyResult<()> {
+    let Address::Tcp { host, .. } = &mut endpoint.address else {
+        return Ok(());
+    };
+    if host.is_ascii() {
+        return Ok(());
+    }
+    let name = PyString::new(py, host)
+        .call_method1("encode", ("idna",))
+        .and_then(|name| name.extract::<Vec<u8>>());
+    *host = match name.map(String::from_utf8) {
+        Ok(Ok(name)) if !name.is_empty() => name,
+        Err(error) if !is_ordinary(py, &error) => return Err(error),
+        _ => return Err(wrong_url(py, &UrlError::of_host())),
+    };
+    Ok(())
 }
 
 /// `flask_session_rs.clients.Settings`.

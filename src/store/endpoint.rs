@@ -27,7 +27,7 @@ pub struct Endpoint {
 pub enum Address {
     /// A TCP port.
     Tcp {
-        /// A name or an IP address, the latter without brackets.
+        /// A name or an IP address, the latter without brackets. The resolver and certificates have names in ASCII.
         host: String,
         /// The port.
         port: u16,

@@ -17,6 +17,13 @@ const PORT: u16 = 6379;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UrlError(String);
 
+impl UrlError {
+    /// A host of letters beyond ASCII for which there is no name in ASCII.
+    pub fn of_host() -> Self {
+        wrong("the host, in the URL or of the client, is no name")
+    }
+}
+
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -104,7 +111,7 @@ impl FromStr for Endpoint {
 
 fn of_host(url: &Url) -> Result<Endpoint, UrlError> {
     let host = match url.host() {
-        Some(Host::Domain(name)) => host_name(name)?,
+        Some(Host::Domain(name)) => decoded(name)?,
         Some(Host::Ipv4(address)) => address.to_string(),
         Some(Host::Ipv6(address)) => address.to_string(),
         None => String::new(),
@@ -126,18 +133,6 @@ fn of_host(url: &Url) -> Result<Endpoint, UrlError> {
         }
     }
     Ok(endpoint)
-}
-
-/// A name in ASCII, as the resolver and certificates have it.
-fn host_name(name: &str) -> Result<String, UrlError> {
-    let name = decoded(name)?;
-    if name.is_ascii() {
-        return Ok(name);
-    }
-    match Host::parse(&name) {
-        Ok(Host::Domain(name)) => Ok(name),
-        _ => Err(wrong("the URL's host is no name")),
-    }
 }
 
 /// The URL of a unix socket with a host in it, without which a URL has no user.

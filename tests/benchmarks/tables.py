@@ -226,7 +226,7 @@ TABLES = (
     Table(
         "footprint",
         "Footprint",
-        "Import: the median over fresh interpreters. Wheel: the package's files, compressed as a wheel's are.",
+        "Import: the median over fresh interpreters. Wheel: what `make wheel` builds.",
         {"what": "what", "figure": "figure"},
     ),
 )

@@ -296,6 +296,7 @@ def test_what_is_no_client_is_called_by_its_type(client: t.Any, said: str) -> No
         "redis://u:s3cret@local host",
         "redis://u:s3cret@local\0host",
         "redis://u:s3cret@local\udc80host",
+        "redis://u:s3cret@a..ü",
         "redis+unix://u:s3cret@host",
         "unix://",
     ],
@@ -342,6 +343,23 @@ def test_settings_reach_the_server() -> None:
             assert store.create(b"k", b"1", 60)
             with redis_py.Redis(port=server.port, password="s3cret", db=3) as looking:
                 assert looking.get("k") == b"1"
+
+
+def test_a_host_of_other_letters_is_the_one_that_redis_py_connects_to() -> None:
+    wide = "localhost".translate({letter: letter + 0xFEE0 for letter in range(33, 127)})
+    with RedisServer() as server:
+        url = f"redis://{wide}:{server.port}"
+        for number, client in enumerate((url, redis_py.Redis(host=wide, port=server.port))):
+            store = Store(client)
+            assert store.is_native
+            assert store.create(b"%d" % number, b"1", 60)
+            with redis_py.Redis.from_url(url) as looking:
+                assert looking.get(str(number)) == b"1"
+
+
+def test_a_client_whose_host_is_no_name() -> None:
+    with pytest.raises(SessionStoreError, match="host"):
+        Store(redis_py.Redis(host="a..ü"))
 
 
 class AppCredentials(redis.CredentialProvider):

@@ -5,6 +5,11 @@ from ..fault import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a host of other letters is asked for as it is",
+        (Edit("src/py/backend.rs", "if host.is_ascii() {", "if !host.is_empty() {"),),
+        ("tests/redis/test_clients.py",),
+    ),
+    Mutation(
         "a connection is used again after an exchange that failed",
         (
             Edit(
