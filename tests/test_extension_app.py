@@ -183,6 +183,28 @@ class SetCookieResponse(flask.Response):
         super().set_cookie(key, *args, **kwargs)
 
 
+class OwnSetCookieResponse(flask.Response):
+    """Has a function of its own in place of the method."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        method = self.set_cookie
+
+        def set_cookie(key: str, *args: Any, **kwargs: Any) -> None:
+            self.headers.add("X-Set", f"{key} {sorted(kwargs.items(), key=str)}")
+            method(key, *args, **kwargs)
+
+        self.set_cookie = set_cookie  # type: ignore[method-assign]
+
+
+class OtherSetCookieResponse(flask.Response):
+    """Has the method of another response in place of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.set_cookie = flask.Response.set_cookie.__get__(flask.wrappers.ResponseBase())  # type: ignore[attr-defined,method-assign]
+
+
 class DeleteCookieResponse(flask.Response):
     def delete_cookie(self, key: str, *args: Any, **kwargs: Any) -> None:
         self.headers.add("X-Delete", f"{key} {sorted(kwargs.items(), key=str)}")
@@ -285,8 +307,8 @@ APPS: dict[str, type[flask.Flask]] = {
     },
     **{
         cls.__name__: app_class(response_class=cls)
-        for cls in (SetCookieResponse, DeleteCookieResponse, VaryResponse, SmallResponse,
-                    PropertySizeResponse, ReadOnlyHeaders)
+        for cls in (SetCookieResponse, OwnSetCookieResponse, OtherSetCookieResponse, DeleteCookieResponse,
+                    VaryResponse, SmallResponse, PropertySizeResponse, ReadOnlyHeaders)
     },
     **{
         cls.__name__: app_class(config_class=cls) for cls in (Prefixed, Defaulting, Getting)

@@ -53,6 +53,11 @@ impl<T> Cache<T> {
         if let Some(value) = first.find(|value| matches(value)) {
             return Some(Kept::First(value));
         }
+        self.find_later(matches)
+    }
+
+    #[cold]
+    fn find_later(&self, matches: impl Fn(&T) -> bool) -> Option<Kept<'_, T>> {
         let later = self.later();
         let value = later.iter().find(|value| matches(value))?;
         Some(Kept::Later(Arc::clone(value)))
@@ -62,8 +67,13 @@ impl<T> Cache<T> {
     pub(super) fn get(&self, index: usize) -> Option<Kept<'_, T>> {
         match index.checked_sub(FIRST) {
             None => self.first[index].get().map(Kept::First),
-            Some(index) => self.later().get(index).map(Arc::clone).map(Kept::Later),
+            Some(index) => self.get_later(index),
         }
+    }
+
+    #[cold]
+    fn get_later(&self, index: usize) -> Option<Kept<'_, T>> {
+        self.later().get(index).map(Arc::clone).map(Kept::Later)
     }
 
     /// Keeps `value`, in place of the oldest later one where the list is full.
@@ -107,10 +117,13 @@ impl<T> Findings<T> {
     /// What `read` says of the first finding that it knows. It must only compare pointers and numbers.
     pub(super) fn find<R>(&self, read: impl Fn(&T) -> Option<R>) -> Option<R> {
         let mut first = self.first.iter().map_while(OnceLock::get);
-        first.find_map(&read).or_else(|| {
-            let later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
-            later.iter().flatten().find_map(&read)
-        })
+        first.find_map(&read).or_else(|| self.find_later(read))
+    }
+
+    #[cold]
+    fn find_later<R>(&self, read: impl Fn(&T) -> Option<R>) -> Option<R> {
+        let later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.iter().flatten().find_map(read)
     }
 
     /// Keeps `value`, in place of the oldest later one where there is no room.

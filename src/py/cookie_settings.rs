@@ -75,6 +75,7 @@ impl CookieSettings {
         Ok(settings)
     }
 
+    #[inline(never)]
     fn read(&self, config: &Bound<'_, PyDict>) -> PyResult<Option<Kept<'_, Settings>>> {
         let py = config.py();
         let names = [
@@ -121,6 +122,7 @@ impl CookieSettings {
 
 impl Texts {
     /// Asks werkzeug's `dump_cookie` for a cookie with these settings, and takes it apart.
+    #[cold]
     fn build(seen: &[Bound<'_, PyAny>; NAMES]) -> PyResult<Option<Self>> {
         // Only values that cannot change in place are found again by identity.
         if !seen.iter().all(is_plain) {

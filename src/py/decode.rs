@@ -152,6 +152,7 @@ impl<'py> Decoder<'_, 'py> {
         }
     }
 
+    #[cold]
     fn with_flask(&self, py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
         let json_loads = Constructors::get(py)?.json_loads.bind(py);
         let untag = intern!(py, "_untag_scan");
@@ -328,6 +329,7 @@ fn into_any<T>(result: Result<Bound<'_, T>, std::convert::Infallible>) -> Bound<
 }
 
 /// The value behind a tag, where it has the shape that Flask's own encoder gives it.
+#[inline(never)]
 fn untag<'py>(tag: Tag, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Unread> {
     let py = value.py();
     if tag == Tag::Tuple {

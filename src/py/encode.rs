@@ -129,6 +129,7 @@ impl Encoder<'_> {
         Ok(true)
     }
 
+    #[inline(never)]
     fn leaf_with_tag(&mut self, value: &Bound<'_, PyAny>) -> Result<(), Stop> {
         let py = value.py();
         if let Ok(bytes) = value.cast_exact::<PyBytes>() {

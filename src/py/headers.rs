@@ -38,20 +38,24 @@ impl<'py> Headers<'py> {
     /// As `response.vary.add("Cookie")`.
     pub(super) fn vary_on_cookie(&self, response: &Bound<'py, PyAny>) -> PyResult<()> {
         let py = self.list.py();
-        let (vary, cookie) = (intern!(py, "Vary"), intern!(py, "Cookie"));
         match self.find_vary() {
             Vary::Absent => self.list.append(field(py)?),
             Vary::HasCookie => Ok(()),
-            Vary::Tokens(index, tokens) => {
-                let merged = format!("{tokens}, Cookie");
-                self.list.set_item(index, (vary, merged))
-            }
-            Vary::Other => {
-                let field = response.getattr(intern!(py, "vary"))?;
-                field.call_method1(intern!(py, "add"), (cookie,))?;
-                Ok(())
-            }
+            other => self.merge_vary(response, other),
         }
+    }
+
+    /// The same where there is a field without Cookie.
+    #[cold]
+    fn merge_vary(&self, response: &Bound<'py, PyAny>, found: Vary) -> PyResult<()> {
+        let py = self.list.py();
+        if let Vary::Tokens(index, tokens) = found {
+            let merged = format!("{tokens}, Cookie");
+            return self.list.set_item(index, (intern!(py, "Vary"), merged));
+        }
+        let field = response.getattr(intern!(py, "vary"))?;
+        field.call_method1(intern!(py, "add"), (intern!(py, "Cookie"),))?;
+        Ok(())
     }
 
     fn find_vary(&self) -> Vary {

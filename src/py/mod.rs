@@ -62,9 +62,10 @@ mod native {
     #[pymodule_export]
     use super::store::Store;
 
-    /// Notes what Flask, itsdangerous and werkzeug ship. Called once, when the package is imported.
+    /// Notes what Python, Flask, itsdangerous and werkzeug ship. Called once, when the package is imported.
     #[pyfunction]
     fn remember_shipped(py: Python<'_>) -> PyResult<()> {
+        super::clock::remember(py)?;
         super::stock::Stock::get(py).map(|_| ())
     }
 

@@ -39,6 +39,15 @@ impl NullSessions {
         {
             return Ok(PyBool::new(py, false).to_owned().into_any());
         }
+        Self::ask_next(interface, session)
+    }
+
+    #[cold]
+    fn ask_next<'py, I: PyTypeInfo>(
+        interface: &Bound<'py, I>,
+        session: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = interface.py();
         PySuper::new(&py.get_type::<I>(), interface.as_any())?
             .call_method1(intern!(py, "is_null_session"), (session,))
     }
@@ -55,6 +64,12 @@ impl NullSessions {
         if let Some(known) = known {
             return Ok(known);
         }
+        self.find_out::<I>(interface)
+    }
+
+    #[cold]
+    fn find_out<I: PyTypeInfo>(&self, interface: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = interface.py();
         let class = interface.get_type();
         let next = PySuper::new(&py.get_type::<I>(), &class)?;
         let shipped = Stock::get(py)?.null_sessions.are_answered(|name| {

@@ -104,6 +104,16 @@ impl Plans {
             }
             index += 1;
         }
+        self.make(interface, app)
+    }
+
+    /// A new plan, kept where it can be.
+    #[cold]
+    fn make<'py>(
+        &self,
+        interface: &Bound<'py, PyAny>,
+        app: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<(Kept<'_, Plan>, Bound<'py, PyDict>)>> {
         let Some(parts) = App::of(app)? else {
             return Ok(None);
         };
@@ -146,6 +156,7 @@ struct App<'py> {
 }
 
 impl<'py> App<'py> {
+    #[inline(never)]
     fn of(app: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         let py = app.py();
         let config = app.getattr(intern!(py, "config"))?;
@@ -270,6 +281,12 @@ impl Seen {
         if state.is_some_and(|state| state == self.config.load(Ordering::Relaxed)) {
             return Ok(true);
         }
+        self.finds_settings_in(config, state)
+    }
+
+    /// The same by looking each of them up, and noting the state in which they stand there.
+    #[inline(never)]
+    fn finds_settings_in(&self, config: &Bound<'_, PyDict>, state: Option<u64>) -> PyResult<bool> {
         let Some(settings) = settings(config)? else {
             return Ok(false);
         };
@@ -288,6 +305,11 @@ fn has_own_methods(json: &Bound<'_, PyAny>) -> PyResult<bool> {
     if attributes.len() == 1 {
         return Ok(false);
     }
+    shapes_json(&attributes)
+}
+
+#[cold]
+fn shapes_json(attributes: &Bound<'_, PyDict>) -> PyResult<bool> {
     for name in JSON_ATTRIBUTES {
         if attributes.contains(name)? {
             return Ok(true);

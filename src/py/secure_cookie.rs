@@ -127,9 +127,7 @@ impl SecureCookieInterface {
     ) -> PyResult<Bound<'py, PyAny>> {
         match contained(|| Self::try_open(slf, app, request))? {
             Answer::Native(session) => Ok(session.into_any()),
-            Answer::AskFlask => {
-                slf.call_method1(intern!(slf.py(), "_open_with_flask"), (app, request))
-            }
+            Answer::AskFlask => Self::open_with_flask(slf, app, request),
         }
     }
 
@@ -150,15 +148,35 @@ impl SecureCookieInterface {
         session: &Bound<'_, PyAny>,
         response: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        if let Answer::AskFlask = contained(|| Self::try_save(slf, app, session, response))? {
-            let method = intern!(slf.py(), "_save_with_flask");
-            slf.call_method1(method, (app, session, response))?;
+        match contained(|| Self::try_save(slf, app, session, response))? {
+            Answer::Native(()) => Ok(()),
+            Answer::AskFlask => Self::save_with_flask(slf, app, session, response),
         }
-        Ok(())
     }
 }
 
 impl SecureCookieInterface {
+    #[cold]
+    fn open_with_flask<'py>(
+        slf: &Bound<'py, Self>,
+        app: &Bound<'py, PyAny>,
+        request: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method1(intern!(slf.py(), "_open_with_flask"), (app, request))
+    }
+
+    #[cold]
+    fn save_with_flask(
+        slf: &Bound<'_, Self>,
+        app: &Bound<'_, PyAny>,
+        session: &Bound<'_, PyAny>,
+        response: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let method = intern!(slf.py(), "_save_with_flask");
+        slf.call_method1(method, (app, session, response))?;
+        Ok(())
+    }
+
     fn try_open<'py>(
         slf: &Bound<'py, Self>,
         app: &Bound<'py, PyAny>,

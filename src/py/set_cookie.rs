@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -132,6 +133,7 @@ impl SetCookie<'_, '_> {
         Ok(Coverage::Native)
     }
 
+    #[cold]
     fn write_with_werkzeug(&self, value: &[u8], expires: Option<&HttpDate>) -> PyResult<()> {
         let py = self.response.py();
         let expires = expires.map(|date| ascii(py, date)).transpose()?;
@@ -162,8 +164,29 @@ impl SetCookie<'_, '_> {
 /// Whether `set_cookie` was replaced on the response object itself.
 pub(super) fn has_own_set_cookie(response: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = response.py();
-    let method = response.getattr(intern!(py, "set_cookie"))?;
-    let function = method.getattr_opt(intern!(py, "__func__"))?;
-    let shipped = &Stock::get(py)?.set_cookie;
-    Ok(!function.is_some_and(|function| function.is(shipped)))
+    let found = response.getattr(intern!(py, "set_cookie"))?;
+    let shipped = Stock::get(py)?.set_cookie.bind(py);
+    Ok(!is_method(&found, shipped, response))
+}
+
+/// Whether it is `function`, bound to `object`.
+#[allow(unsafe_code)]
+fn is_method(
+    found: &Bound<'_, PyAny>,
+    function: &Bound<'_, PyAny>,
+    object: &Bound<'_, PyAny>,
+) -> bool {
+    // https://docs.python.org/3/c-api/method.html
+    unsafe extern "C" {
+        static mut PyMethod_Type: ffi::PyTypeObject;
+        fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
+        fn PyMethod_Self(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
+    }
+    // SAFETY: the type of bound methods has no subclasses. Both functions return a borrowed reference, which is only
+    // compared. Asking for `__func__` would be one look-up more in every request that sets a cookie.
+    unsafe {
+        found.get_type_ptr() == &raw mut PyMethod_Type
+            && PyMethod_Function(found.as_ptr()) == function.as_ptr()
+            && PyMethod_Self(found.as_ptr()) == object.as_ptr()
+    }
 }

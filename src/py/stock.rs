@@ -244,6 +244,7 @@ impl Stock {
         STOCK.get_or_try_init(py, || Self::look_up(py))
     }
 
+    #[cold]
     fn look_up(py: Python<'_>) -> PyResult<Self> {
         let class = |module: &str, name: &str| -> PyResult<Bound<'_, PyType>> {
             Ok(py.import(module)?.getattr(name)?.cast_into::<PyType>()?)

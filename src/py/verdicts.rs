@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyType};
 
 use super::cache::{Cache, Findings};
 use super::states::{Attributes, Class, attributes_of};
@@ -30,6 +30,11 @@ impl Verdicts {
         if let Some(known) = known {
             return Ok(known);
         }
+        self.find_out(object, shipped)
+    }
+
+    #[cold]
+    fn find_out(&self, object: &Bound<'_, PyAny>, shipped: &Shipped) -> PyResult<bool> {
         let shipped = shipped.unchanged_in(&object.get_type())?;
         // Looking the attributes up has given the class a number, where it had none.
         let class = Class::of(object);
@@ -72,12 +77,22 @@ impl Interfaces {
             }
             index += 1;
         }
-        let shipped = has_shipped_hooks(interface, &attributes)?;
+        self.find_out(interface, &attributes, session)
+    }
+
+    #[cold]
+    fn find_out(
+        &self,
+        interface: &Bound<'_, PyAny>,
+        attributes: &Bound<'_, PyDict>,
+        session: &Bound<'_, PyType>,
+    ) -> PyResult<bool> {
+        let shipped = has_shipped_hooks(interface, attributes)?;
         let (class, session) = (Class::of(interface), Class::itself(session));
         if class.has_version() && session.has_version() {
             self.0.keep(Arc::new(Interface {
                 class,
-                attributes: Attributes::of(&attributes, matters),
+                attributes: Attributes::of(attributes, matters),
                 session,
                 shipped,
             }));

@@ -103,6 +103,18 @@ MUTATIONS = (
         ("tests/test_contract.py::test_size_warning",),
     ),
     Mutation(
+        "the method of another response is taken for a response's own",
+        (
+            Edit(
+                "src/py/set_cookie.rs",
+                "            && PyMethod_Self(found.as_ptr()) == object.as_ptr()\n",
+                "            && !PyMethod_Self(found.as_ptr()).is_null()\n"
+                "            && !object.is_none()\n",
+            ),
+        ),
+        ("tests/test_extension_app.py::test_application_classes",),
+    ),
+    Mutation(
         "a cookie gets the date of an earlier one",
         (
             Edit(

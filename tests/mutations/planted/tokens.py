@@ -5,6 +5,17 @@ from ..fault import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a clock that a test stopped goes unseen",
+        (
+            Edit(
+                "src/py/clock.rs",
+                "state.is_some_and(|state| state == module.state.load(Ordering::Relaxed))",
+                "state.is_some() && module.state.load(Ordering::Relaxed) != 0",
+            ),
+        ),
+        ("tests/test_clock.py",),
+    ),
+    Mutation(
         "an expired token is accepted",
         (
             Edit(
