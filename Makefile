@@ -35,7 +35,7 @@ DOCS_TOOLS := $(DOCS_VENV)/.installed
 .DEFAULT_GOAL := help
 # Further interpreters whose extension modules `make profile` makes a profile of, each with the requirements installed.
 PYTHONS ?=
-.PHONY: help demo serve test bench report profile counts mutations fuzz soak model sanitize parallel free-threaded lint format wheel docs clean
+.PHONY: help demo serve test core-tests bench report profile counts mutations fuzz soak model sanitize parallel free-threaded lint format wheel docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -50,11 +50,17 @@ serve: $(NATIVE) ## keep the example application running for a browser
 # Two files of tests at a time, which is what most machines have cores for; benchmarks cannot share them, and warn.
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile --no-loadscope-reorder -p no:benchmark
 
-test: $(NATIVE) ## run the core's tests, then the package's
+test: ## run the core's tests, then the package's
 	tests/install.sh redis-server
+	@# Side by side: the last minute of the extension's build is one thread's.
+	$(MAKE) --jobs=2 $(NATIVE) core-tests
 	cargo test --locked --no-default-features
 	cargo test $(FUZZ) --quiet
 	$(RUN) -m pytest $(TWO_AT_A_TIME) $(ARGS)
+
+core-tests:
+	cargo test --locked --no-default-features --no-run
+	cargo test $(FUZZ) --quiet --no-run
 
 bench: $(NATIVE) $(BENCH_TOOLS) ## measure sessions against Flask's, and write docs/benchmarks.md with its plots
 	tests/install.sh redis-server
