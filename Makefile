@@ -47,7 +47,8 @@ demo: $(NATIVE) ## visit the example application over HTTP and show what its ses
 serve: $(NATIVE) ## keep the example application running for a browser
 	@$(RUN) examples/serve.py $(PORT)
 
-# Two files of tests at a time, which is what most machines have cores for; benchmarks cannot share them, and warn.
+# Two files of tests at a time, which is what most machines have cores for, in the order of tests/conftest.py; benchmarks
+# cannot share them, and warn.
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile --no-loadscope-reorder -p no:benchmark
 
 test: ## run the core's tests, then the package's
